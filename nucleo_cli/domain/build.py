@@ -1,0 +1,58 @@
+"""What a build is: a plan (pure data), its steps, and the image that comes of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A choice and why it was made: `python 3.13`, `from .python-version`."""
+
+    choice: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command in the build container that makes one layer.
+
+    `inputs` are the source files that the step reads, relative to the source root; they and `command` make the step's
+    cache key. `output` is the absolute folder that becomes the layer. `caches` are absolute folders, kept from one
+    build to the next and never part of a layer. `reason` says why the step exists.
+    """
+
+    name: str
+    command: str
+    output: str
+    reason: str
+    inputs: tuple[str, ...] = ()
+    caches: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which steps, with which inputs and why; computed without running anything.
+
+    `start` is the default start command line of the web process; `env` is the image's environment.
+    """
+
+    platform: str
+    version: str
+    start: str
+    reasons: tuple[Reason, ...] = ()
+    steps: tuple[Step, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image, always by digest. `repository` is as the nodes pull it; `digest` is `sha256:…`."""
+
+    repository: str
+    digest: str
+
+    @property
+    def reference(self) -> str:
+        return f"{self.repository}@{self.digest}"

@@ -1,0 +1,26 @@
+"""What a platform team decides once for a cluster: the ConfigMap `nucleo` of the namespace `nucleo-system`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Routes = Literal["gateway", "ingress", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where images are pushed and pulled, and how apps are reached.
+
+    `registry_push` and `registry_pull` are `HOST[:PORT][/PREFIX]` as seen by this machine and by the nodes.
+    `base_domain` and `http_port` make an app's URL: http://NAME.BASE-DOMAIN[:PORT].
+    `routes` chooses HTTPRoute on `gateway` (NAMESPACE/NAME) or Ingress with `ingress_class`.
+    `platform_images` is a registry prefix with published platform images; empty: they are built from packages.
+    """
+
+    registry_push: str = ""
+    registry_pull: str = ""
+    base_domain: str = ""
+    http_port: int = 80
+    routes: Routes = "none"
+    gateway: str = ""
+    ingress_class: str = ""
+    platform_images: str = ""
