@@ -1,0 +1,268 @@
+"""The cluster's API, spoken in plain JSON.
+
+The kubernetes package reads the kubeconfig (certificates, tokens, exec plugins) and opens the connections; its generated
+models are left out, for they cost more to import than a whole command may take.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownParameterType=false, reportMissingTypeArgument=false, reportUnknownLambdaType=false
+
+import json
+import logging
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes.client.configuration import Configuration
+from kubernetes.client.rest import RESTClientObject
+from kubernetes.config import kube_config
+from kubernetes.config.config_exception import ConfigException
+
+from nucleo_cli.errors import Conflict, NotAllowed, NotFound, NucleoError, Unreachable
+
+Json = dict[str, Any]
+
+_CONNECT_SECONDS = 5.0
+_READ_SECONDS = 30.0
+_PATCHES = {
+    "merge": "application/merge-patch+json",
+    "strategic": "application/strategic-merge-patch+json",
+    "json": "application/json-patch+json",
+    "apply": "application/apply-patch+yaml",
+}
+
+
+def path(
+    api_version: str, plural: str, namespace: str | None = None, name: str | None = None, subresource: str | None = None
+) -> str:
+    """The API path of a resource: `path("apps/v1", "deployments", "shop", "web", "scale")`.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
+    """
+    parts = ["/apis" if "/" in api_version else "/api", api_version]
+    if namespace is not None:
+        parts += ["namespaces", namespace]
+    parts += [part for part in (plural, name, subresource) if part]
+    return "/".join(parts)
+
+
+def contexts() -> list[str]:
+    """The names of the kubeconfig's contexts; empty when there is no kubeconfig."""
+    try:
+        found, _ = kube_config.list_kube_config_contexts()
+    except ConfigException:
+        return []
+    return [context["name"] for context in found]
+
+
+def current_context() -> str | None:
+    """The kubeconfig's own current context, if any."""
+    try:
+        _, current = kube_config.list_kube_config_contexts()
+    except ConfigException:
+        return None
+    return current["name"] if current else None
+
+
+class Cluster:
+    """One cluster, by the name of its kubeconfig context.
+
+    Every method raises NotFound, NotAllowed, Conflict or Unreachable, or NucleoError with the server's own words.
+    """
+
+    def __init__(self, context: str) -> None:
+        # A failing exec plugin is reported by the error that follows; the library would also log a traceback.
+        logging.getLogger().addHandler(logging.NullHandler())
+        self.context = context
+        self.configuration = Configuration()
+        self.configuration.retries = False
+        self.configuration.connection_pool_maxsize = 128
+        try:
+            kube_config.load_kube_config(
+                context=context, client_configuration=self.configuration, persist_config=False
+            )
+        except ConfigException as error:
+            raise NotFound(
+                f'the kubeconfig has no usable context "{context}"',
+                "nucleo cluster up starts a local cluster; nucleo cluster use CONTEXT chooses another",
+                {"reason": str(error)},
+            ) from error
+        self.server = str(self.configuration.host)
+        self._pool: urllib3.PoolManager = RESTClientObject(self.configuration).pool_manager
+
+    def get(self, path: str, **query: Any) -> Json:
+        """The object or list at `path`."""
+        return self._json("GET", path, query)
+
+    def items(self, path: str, **query: Any) -> list[Json]:
+        """All items of the list at `path`, page by page."""
+        found: list[Json] = []
+        token = ""
+        while True:
+            page = self.get(path, **query, limit=500, **({"continue": token} if token else {}))
+            found += page.get("items") or []
+            token = page.get("metadata", {}).get("continue", "")
+            if not token:
+                return found
+
+    def create(self, path: str, body: Json, **query: Any) -> Json:
+        """Creates the object `body` in the collection at `path`; Conflict when it exists."""
+        return self._json("POST", path, query, body)
+
+    def replace(self, path: str, body: Json, **query: Any) -> Json:
+        """Replaces the object at `path`; Conflict when its resourceVersion is not the current one."""
+        return self._json("PUT", path, query, body)
+
+    def patch(self, path: str, body: Any, kind: str = "merge", **query: Any) -> Json:
+        """Patches the object at `path`; `kind` is merge, strategic, json or apply (server-side, forced)."""
+        if kind == "apply":
+            query = {"fieldManager": "nucleo", "force": "true", **query}
+        return self._json("PATCH", path, query, body, _PATCHES[kind])
+
+    def delete(self, path: str, body: Json | None = None, **query: Any) -> Json:
+        """Deletes the object at `path`; `body` may hold DeleteOptions."""
+        return self._json("DELETE", path, query, body)
+
+    def server_time(self) -> float:
+        """The API server's clock, in seconds since the epoch, to one second."""
+        response = self._request("GET", "/version", {})
+        return parsedate_to_datetime(response.headers["Date"]).timestamp()
+
+    def watch(self, path: str, **query: Any) -> Iterator[Json]:
+        """The raw {"type", "object"} events of one watch request, until the server ends it.
+
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+        """
+        query = {"watch": "1", "allowWatchBookmarks": "true", **query}
+        with self.stream(path, **query) as chunks:
+            buffer = b""
+            for chunk in chunks:
+                *lines, buffer = (buffer + chunk).split(b"\n")
+                for line in lines:
+                    if line.strip():
+                        yield json.loads(line)
+
+    @contextmanager
+    def stream(self, path: str, read_timeout: float | None = None, **query: Any) -> Generator[Iterator[bytes]]:
+        """The body at `path` as chunks of bytes, as they arrive; `read_timeout` seconds of silence end it."""
+        response = self._send("GET", path, query, None, None, read_timeout, preload=False)
+        try:
+            _raise_for(response, path)
+            yield _chunks(response)
+        finally:
+            response.close()
+            response.release_conn()
+
+    def websocket(self, path: str, query: list[tuple[str, Any]]) -> Any:
+        """A kubernetes.stream WSClient on an exec or attach path; channels as bytes.
+
+        https://kubernetes.io/docs/reference/using-api/websockets/
+        """
+        from kubernetes.stream import ws_client  # only run and exec pay for websockets
+
+        headers = {"authorization": token} if (token := self._token()) else {}
+        url = ws_client.get_websocket_url(self.server + path, query)
+        try:
+            return ws_client.WSClient(self.configuration, url, headers, capture_all=False, binary=True)
+        except Exception as error:
+            raise _websocket_failed(error, path) from error
+
+    def _json(self, method: str, path: str, query: Json, body: Any = None, media: str | None = None) -> Json:
+        response = self._request(method, path, query, body, media)
+        return json.loads(response.data) if response.data else {}
+
+    def _request(
+        self, method: str, path: str, query: Json, body: Any = None, media: str | None = None
+    ) -> urllib3.BaseHTTPResponse:
+        response = self._send(method, path, query, body, media, _READ_SECONDS)
+        _raise_for(response, path)
+        return response
+
+    def _send(
+        self, method: str, path: str, query: Json, body: Any, media: str | None, read: float | None, preload: bool = True
+    ) -> urllib3.BaseHTTPResponse:
+        url = f"{self.server}{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
+        try:
+            return self._pool.request(
+                method,
+                url,
+                body=None if body is None else json.dumps(body).encode(),
+                headers=self._headers(media),
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=read),
+                preload_content=preload,
+                retries=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise _unreachable(self.context, self.server, error) from error
+
+    def _headers(self, media: str | None) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Content-Type": media or "application/json", "User-Agent": "nucleo"}
+        if token := self._token():
+            headers["Authorization"] = token
+        return headers
+
+    def _token(self) -> str | None:
+        return self.configuration.get_api_key_with_prefix("authorization")
+
+
+def _chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    try:
+        while chunk := response.read1(65536):
+            yield chunk
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise Unreachable("the connection to the cluster broke while reading", "", {"reason": str(error)}) from error
+
+
+def _unreachable(context: str, server: str, error: Exception) -> NucleoError:
+    text = str(error)
+    if "certificate has expired" in text or "certificate is not yet valid" in text:
+        return NotAllowed(
+            f'the certificate of cluster "{context}" is not valid now', "check this machine's clock, or log in again"
+        )
+    if "CERTIFICATE_EXPIRED" in text.upper() or "alert certificate expired" in text:
+        return NotAllowed(f'your certificate for cluster "{context}" has expired', "get a new kubeconfig for it")
+    return Unreachable(
+        f'cluster "{context}" does not answer at {server}',
+        "nucleo cluster status shows a local cluster; nucleo cluster use CONTEXT chooses another",
+        {"reason": text},
+    )
+
+
+def _raise_for(response: urllib3.BaseHTTPResponse, path: str) -> None:
+    if response.status < 400:
+        return
+    raise _failure(response.status, _message(response.data), path)
+
+
+def _message(data: bytes) -> str:
+    try:
+        return str(json.loads(data).get("message") or "")
+    except (ValueError, AttributeError):
+        return data.decode("utf-8", "replace")[:500].strip()
+
+
+def _failure(status: int, message: str, path: str) -> NucleoError:
+    details = {"status": status, "path": path}
+    if status == 404:
+        return NotFound(message or f"nothing at {path}", details=details)
+    if status == 401:
+        return NotAllowed(
+            "the cluster does not accept your credentials", "they may have expired: get new ones for this cluster",
+            details,
+        )
+    if status == 403:
+        return NotAllowed(message, "ask the cluster's administrators for this right", details)
+    if status == 409:
+        return Conflict(message, "run the command again", details)
+    return NucleoError(f"the cluster answered {status}: {message}", details=details)
+
+
+def _websocket_failed(error: Exception, path: str) -> NucleoError:
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        body = getattr(error, "resp_body", None)
+        return _failure(status, _message(body) if isinstance(body, bytes) else str(error), path)
+    return Unreachable("the cluster did not open the connection", "", {"reason": str(error)})
