@@ -1,0 +1,204 @@
+"""Every key of nucleo.yml. The reader, the JSON Schema and the documented example all come from these tables."""
+
+from nucleo_cli.config.kinds import Field, Keyed, Listed, Named, whole
+from nucleo_cli.config.scripts import Command
+from nucleo_cli.config.values import (
+    CONTEXT,
+    CPU,
+    ENV_NAME,
+    ENV_VALUE,
+    ENVIRONMENT,
+    MEMORY,
+    PLATFORM,
+    PORT,
+    REPLICAS,
+    SYSCTL,
+    SYSCTL_VALUE,
+    TIMEOUT,
+    URL_PATH,
+    check_env_name,
+    check_environment,
+    check_sysctl,
+    distinct,
+    label,
+)
+
+DEFAULT_PORTS = ("8080:80",)
+DEFAULT_CPU_THRESHOLD = 80
+LONGEST_NAME = 40
+
+# 40 and "-" and the 20 of an environment make a namespace of at most 63; a Helm release ends at 53, and the names of
+# pods and volumes need room behind it.
+NAME = Field(
+    "name",
+    label("a name", LONGEST_NAME, " (it becomes part of Helm's and Kubernetes' names)"),
+    "The app's name. Default: the name of the folder, made a DNS label.",
+    ("shop",),
+)
+
+_PLATFORM = Field(
+    "platform",
+    PLATFORM,
+    "What the app is built with. A version follows a colon; otherwise the repository's own files say which.",
+    ("python", "python:3.13"),
+)
+
+_CMD = Keyed(
+    (
+        Field(
+            "start",
+            Command(),
+            "What starts the app: a script of the repository, or a command line. Default: the platform's.",
+            ("nucleo/start.sh",),
+        ),
+        Field(
+            "pre_stop",
+            Command(),
+            "Runs in the container before it is stopped: a script of the repository, or a command line.",
+            ("nucleo/pre_stop.sh",),
+        ),
+    ),
+    "a mapping with start and pre_stop",
+)
+
+_SCALE = Keyed(
+    (
+        Field("replicas", REPLICAS, "How many pods: a fixed number, or a range.", ("2-20", 3)),
+        Field(
+            "cpu_threshold",
+            whole(1, 100),
+            "Percent of the requested CPU above which pods are added. Needs a range. Default: 80, if neither is given.",
+            (50,),
+        ),
+        Field(
+            "memory_threshold",
+            whole(1, 100),
+            "Percent of the requested memory above which pods are added. Needs a range.",
+            (80,),
+        ),
+    ),
+    'a number, a range such as "2-20", or a mapping',
+    shorthand="replicas",
+)
+
+_RESOURCES = Keyed(
+    (
+        Field("cpu", CPU, "Cores, as REQUEST-LIMIT; one value is both.", ("250m-1", "500m")),
+        Field("memory", MEMORY, "Memory, as REQUEST-LIMIT; one value is both.", ("256Mi-512Mi", "1Gi")),
+    ),
+    "a mapping with cpu and memory",
+)
+
+_HEALTH = Keyed(
+    (
+        Field(
+            "path",
+            URL_PATH,
+            "An HTTP path that answers 2xx or 3xx when the app is well. Default: that the port accepts connections.",
+            ("/healthz",),
+        ),
+        Field("timeout", TIMEOUT, "How long an answer may take; a number is seconds.", ("2s", "500ms", 2), "2s"),
+    ),
+    "a mapping with path and timeout",
+)
+
+_LAYERED = (
+    Field(
+        "ports",
+        Listed(PORT, 'a list such as ["8080:80"]', distinct, 'for example ports: ["8080:80"]; [] for none'),
+        "INTERNAL:EXTERNAL; a bare INTERNAL is reachable only inside the cluster. External 80 and 443 are HTTP routes.",
+        (["8080:80", "9090"], []),
+        list(DEFAULT_PORTS),
+    ),
+    Field("cmd", _CMD, "The app's commands.", ({"start": "nucleo/start.sh"},)),
+    Field("scale", _SCALE, "How many pods, and when to add more.", ({"replicas": "2-20", "cpu_threshold": 50}, 3)),
+    Field(
+        "resources", _RESOURCES, "What each pod asks for and may use.", ({"cpu": "250m-1", "memory": "256Mi-512Mi"},)
+    ),
+    Field(
+        "kernel",
+        Named(
+            "a mapping of sysctls to values",
+            "a sysctl such as net.core.somaxconn",
+            check_sysctl,
+            SYSCTL_VALUE,
+            f"^{SYSCTL}$",
+        ),
+        "Sysctls of the app's own pods.",
+        ({"net.core.somaxconn": 1024},),
+    ),
+    Field("health", _HEALTH, "How the cluster asks whether a pod is well.", ({"path": "/healthz", "timeout": "2s"},)),
+    Field(
+        "env",
+        Named(
+            "a mapping of names to values",
+            'letters, digits and "_", not beginning with a digit',
+            check_env_name,
+            ENV_VALUE,
+            f"^(?!PORT$){ENV_NAME}$",
+            hidden=True,
+        ),
+        "Config vars: names and values that the app sees in its environment, as they are written here.",
+        ({"LOG_LEVEL": "info"},),
+    ),
+)
+
+_ENVIRONMENT = Keyed(
+    (
+        Field(
+            "cluster",
+            CONTEXT,
+            "The kubeconfig context that this environment deploys to, and no other.",
+            ("prod-tokyo",),
+        ),
+        Field(
+            "namespace",
+            label("a namespace", 63),
+            "The Kubernetes namespace. Default: the app's name and the environment's, with a dash between.",
+            ("shop",),
+        ),
+        *_LAYERED,
+    ),
+    elsewhere={
+        each.key: ("is the same in every environment", "write it at the top of the file")
+        for each in (NAME, _PLATFORM, Field("environments", Command(), "", ()))
+    },
+)
+
+NUCLEO_YML = Keyed(
+    (
+        NAME,
+        _PLATFORM,
+        *_LAYERED,
+        Field(
+            "environments",
+            Named(
+                "a mapping of environments",
+                'at most 20 lower-case letters, digits and "-", beginning with a letter',
+                check_environment,
+                _ENVIRONMENT,
+                f"^{ENVIRONMENT}$",
+            ),
+            "Named overlays. Mappings are merged with the values above; lists and single values replace them.",
+            ({"production": {"cluster": "prod-tokyo", "scale": {"replicas": "4-40"}}},),
+        ),
+    ),
+    "a mapping of keys, such as `platform: python`",
+    elsewhere={
+        key: ("belongs to an environment", f"environments: {{production: {{{key}: …}}}}")
+        for key in ("cluster", "namespace")
+    },
+)
+
+
+def fields(keyed: Keyed = NUCLEO_YML, prefix: str = "") -> dict[str, Field]:
+    """Every field by its dotted path; those of an environment below `environments.*`."""
+    found: dict[str, Field] = {}
+    for each in keyed.fields:
+        path = prefix + each.key
+        found[path] = each
+        if isinstance(each.kind, Keyed):
+            found |= fields(each.kind, f"{path}.")
+    if keyed is NUCLEO_YML:
+        found |= fields(_ENVIRONMENT, "environments.*.")
+    return found
