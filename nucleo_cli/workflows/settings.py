@@ -1,0 +1,87 @@
+"""The cluster's own settings: what the platform team wrote down, else what the cluster shows of itself."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from nucleo_cli.adapters.kubernetes import path
+from nucleo_cli.domain.documents import annotations, part
+from nucleo_cli.domain.settings import Settings
+from nucleo_cli.errors import NotAllowed, NotFound, NucleoError
+
+if TYPE_CHECKING:
+    from nucleo_cli.adapters.kubernetes import Cluster
+
+NAMESPACE = "nucleo-system"
+NAME = "nucleo"
+_DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
+
+
+def read_settings(cluster: "Cluster") -> Settings:
+    """The ConfigMap `nucleo` of nucleo-system; where it is missing or silent, found out from the cluster."""
+    try:
+        data: Mapping[str, str] = part(cluster.get(path("v1", "configmaps", NAMESPACE, NAME)), "data")
+    except (NotFound, NotAllowed):
+        return _found_out(cluster)
+    return from_data(data)
+
+
+def from_data(data: Mapping[str, str]) -> Settings:
+    """Settings from the ConfigMap's data; NucleoError for a value that makes no sense."""
+    routes = data.get("routes", "none")
+    if routes not in ("gateway", "ingress", "none"):
+        raise _nonsense("routes", routes, "gateway, ingress or none")
+    port = data.get("http-port", "80")
+    if not port.isdigit():
+        raise _nonsense("http-port", port, "a port number")
+    return Settings(
+        registry_push=data.get("registry-push", ""),
+        registry_pull=data.get("registry-pull", "") or data.get("registry-push", ""),
+        base_domain=data.get("base-domain", ""),
+        http_port=int(port),
+        routes=routes,
+        gateway=data.get("gateway", ""),
+        ingress_class=data.get("ingress-class", ""),
+        platform_images=data.get("platform-images", ""),
+        sysctls=tuple(data.get("sysctls", "").replace(",", " ").split()),
+    )
+
+
+def _nonsense(key: str, value: str, expected: str) -> NucleoError:
+    return NucleoError(
+        f'the cluster\'s setting {key} must be {expected}, got "{value}"', f"nucleo cluster configure --{key} …"
+    )
+
+
+def _found_out(cluster: "Cluster") -> Settings:
+    """kind and others publish their registry by KEP-1755; routes need an ingress class, and a domain of the team's."""
+    registry = _local_registry(cluster)
+    ingress_class = _ingress_class(cluster)
+    return Settings(
+        registry_push=registry,
+        registry_pull=registry,
+        routes="ingress" if ingress_class else "none",
+        ingress_class=ingress_class,
+    )
+
+
+def _local_registry(cluster: "Cluster") -> str:
+    try:
+        found = cluster.get(path("v1", "configmaps", "kube-public", "local-registry-hosting"))
+    except (NotFound, NotAllowed):
+        return ""
+    host = re.search(r'host:\s*"?([^"\s]+)', str(part(found, "data").get("localRegistryHosting.v1", "")))
+    return host[1] if host else ""
+
+
+def _ingress_class(cluster: "Cluster") -> str:
+    try:
+        classes = cluster.items(path("networking.k8s.io/v1", "ingressclasses"))
+    except (NotFound, NotAllowed):
+        return ""
+    named = [_name_and_default(item) for item in classes]
+    return next((name for name, default in named if default), named[0][0] if len(named) == 1 else "")
+
+
+def _name_and_default(item: dict[str, Any]) -> tuple[str, bool]:
+    return str(item["metadata"]["name"]), annotations(item).get(_DEFAULT_CLASS) == "true"
