@@ -1,0 +1,55 @@
+# `make` lists the targets. Each one can be run on its own; all of them set the machine up first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format unit contract packaging e2e bench clean
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nucleo/tools/links
+export PATH := $(TOOLS):$(PATH):/usr/local/sbin:/usr/sbin:/sbin
+# Without compiled modules each start of the program takes three times as long.
+unexport PYTHONDONTWRITEBYTECODE
+
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest -q
+
+help: ## List the targets
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## Install what is missing; make .venv with the program at .venv/bin/nucleo
+	@bash .ci/setup
+
+demo: setup ## Start a local Kubernetes and deploy the Python example to it
+	@bash .ci/demo
+
+test: setup lint unit ## Lint, then every test; brings a cluster of its own up and takes it down again
+	@$(PYTEST) tests/packaging tests/contract tests/e2e
+
+lint: setup ## ruff, pyright and the import contracts
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { $(BIN)/ruff format --check; echo "make format does it"; exit 1; }
+	@$(BIN)/pyright --warnings
+	@$(BIN)/lint-imports
+
+format: setup ## Let ruff format and repair what it can
+	@$(BIN)/ruff format --quiet
+	@$(BIN)/ruff check --fix --quiet
+
+unit: setup ## Fast tests that know no network
+	@$(PYTEST) -n 2 tests/unit
+
+contract: setup ## Each adapter against its real server
+	@$(PYTEST) tests/contract
+
+packaging: setup ## The wheel, installed clean
+	@$(PYTEST) tests/packaging
+
+e2e: setup ## The installed program against a real cluster; NUCLEO_KEEP=1 leaves it running
+	@$(PYTEST) tests/e2e
+
+bench: setup ## Measure the budgets beside the raw tools
+	@$(BIN)/python tests/bench
+
+clean: ## Remove what building and testing left in this folder; cluster and caches stay
+	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache nucleo_cli/_assets
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
