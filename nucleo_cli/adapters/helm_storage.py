@@ -5,7 +5,6 @@ Its `release` key holds, below the API's own base64, the base64 of gzipped JSON.
 """
 
 import base64
-import binascii
 import copy
 import gzip
 import json
@@ -34,7 +33,7 @@ def decode(secret: Mapping[str, Any]) -> Revision:
     return Revision(
         app=payload["name"],
         namespace=payload.get("namespace") or secret["metadata"].get("namespace", ""),
-        version=int(payload["version"]),
+        version=payload["version"],
         status=info.get("status", "unknown"),
         created=_time(info.get("last_deployed", "")),
         description=info.get("description", ""),
@@ -64,8 +63,9 @@ def _payload(secret: Mapping[str, Any]) -> dict[str, Any]:
         packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
         # Helm 2 wrote plain JSON, and Helm still reads it: gzip is recognised by its magic number.
         text = gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
-        return json.loads(text)
-    except (KeyError, binascii.Error, OSError, EOFError, zlib.error, ValueError) as error:
+        payload = json.loads(text)
+        return {**payload, "name": str(payload["name"]), "version": int(payload["version"])}
+    except (KeyError, TypeError, OSError, EOFError, zlib.error, ValueError) as error:
         name = secret.get("metadata", {}).get("name", "?")
         raise NucleoError(f"The Secret {name} does not hold a Helm release", "See `helm history`.") from error
 

@@ -1,12 +1,13 @@
 {{- /*
-Environment variables, sorted by name. Kubernetes replaces $(NAME) and $$ in values and commands; a doubled $ arrives as
-one, so that text arrives exactly as written. `quote` escapes whatever YAML would not take as it is.
+Environment variables, sorted by name; PORT is the first port, whatever the others say. Kubernetes replaces $(NAME) and $$
+in values and commands: a doubled $ arrives as one, so that text arrives exactly as written. `quote` escapes whatever
+YAML would not take as it is.
 */ -}}
 {{- define "app.env" -}}
 {{- $all := dict -}}
-{{- with .process.ports }}{{ $_ := set $all "PORT" (toString (int (first .).port)) }}{{ end -}}
 {{- range $name, $value := .root.Values.env }}{{ $_ := set $all $name $value }}{{ end -}}
 {{- range $name, $value := .root.Values.config }}{{ $_ := set $all $name $value }}{{ end -}}
+{{- with .process.ports }}{{ $_ := set $all "PORT" (toString (int (first .).port)) }}{{ end -}}
 {{- range $name := .root.Values.secret.keys }}{{ $_ := unset $all $name }}{{ end -}}
 {{- range $name, $value := $all }}
 - name: {{ $name | quote }}
