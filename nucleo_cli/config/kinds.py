@@ -41,7 +41,7 @@ class Kind(ABC, Generic[T]):
         """What is accepted, as JSON Schema draft 2020-12."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Single(Kind[T]):
     """One text, number or boolean, made into a value by `parse`, which raises MisfitError.
 
@@ -92,7 +92,7 @@ def number_of(text: str) -> int | None:
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Listed(Kind[tuple[T, ...]]):
     """A list of one kind. `rule` looks at one value among those before it, and raises MisfitError."""
 
@@ -124,7 +124,7 @@ class Listed(Kind[tuple[T, ...]]):
         return {"type": "array", "items": self.item.schema(), "uniqueItems": True}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Named(Kind[dict[str, T]]):
     """A mapping whose keys are the person's own names: `check` raises MisfitError for a name that cannot be."""
 
@@ -170,7 +170,7 @@ def _before_equals(key: str) -> str:
     return name + equals + ("…" if equals else "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Field:
     """A key of nucleo.yml, with what a person should know of it."""
 
@@ -185,7 +185,7 @@ class Field:
         return {"description": self.description, **self.kind.schema(), "examples": list(self.examples), **default}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Keyed(Kind[dict[str, Any]]):
     """A mapping whose keys are ours: an unknown one is a problem, and so are two spellings of one.
 

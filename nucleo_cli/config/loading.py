@@ -1,5 +1,6 @@
 """From the file nucleo.yml to an App: read, check everything, lay the environment over it."""
 
+import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +44,7 @@ def shown(directory: Path) -> str:
     path = directory / FILE
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
-    return str(path)
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def read(directory: Path) -> dict[str, Any]:
@@ -68,13 +69,18 @@ def _bytes(directory: Path, file: str) -> bytes:
     path = directory / FILE
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
-            raise ConfigInvalid(f"{file} is not a regular file")
+            raise _unreadable(file, "is not a regular file", "")
         with path.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigInvalid(f"{file} does not exist", hint=_missing_hint(directory)) from None
+        raise _unreadable(file, "does not exist", _missing_hint(directory)) from None
     except OSError as error:
-        raise ConfigInvalid(f"{file} cannot be read: {error.strerror}") from None
+        raise _unreadable(file, f"cannot be read: {error.strerror}", "") from None
+
+
+def _unreadable(file: str, what: str, hint: str) -> ConfigInvalid:
+    problem = {"file": file, "line": None, "column": None, "path": "", "message": what, "hint": hint}
+    return ConfigInvalid(f"{file} {what}", hint=hint, details={"problems": [problem]})
 
 
 def _missing_hint(directory: Path) -> str:

@@ -16,7 +16,7 @@ class Mark(NamedTuple):
     column: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Scalar:
     """One value, kept as it was written: `type` says what YAML 1.2 (core schema) takes it for."""
 
@@ -27,7 +27,7 @@ class Scalar:
     height: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class List:
     """A list. `size` counts every value in it, with aliases expanded; `height` is how deeply it nests."""
 
@@ -37,7 +37,7 @@ class List:
     height: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
     """A key of a mapping, where the key stands, and the key's value."""
 
@@ -46,7 +46,7 @@ class Entry:
     node: "Node"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Map:
     """A mapping by the keys as they were written; `size` and `height` as in List."""
 

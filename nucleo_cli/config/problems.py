@@ -22,7 +22,7 @@ class Problem:
     hint: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Report:
     """The problems of one file; `file` is its name for people, `directory` the folder that holds it."""
 

@@ -199,10 +199,11 @@ def _type(text: str) -> Type:
 
 _BACKSLASH = "use single quotes, or two backslashes"
 
-# What PyYAML's two parsers say, and what a person can use. The first row that fits is taken; "{}" is the character
-# at the place. Their own texts are shown only where no row fits: some of them quote the file, which may hold secrets.
+# What PyYAML's two parsers say, and what a person can use. The first row that fits is taken; {0} is the character at
+# the place, {1} the place of the bracket that is open. The parsers' own texts are shown only where no row fits: some of
+# them quote the file, which may hold secrets.
 _EXPLANATIONS: tuple[tuple[str, str, str], ...] = (
-    ("that cannot start any token", "{} cannot begin a value", "put the value in quotes"),
+    ("that cannot start any token", "{0} cannot begin a value", "put the value in quotes"),
     (
         "mapping values are not allowed",
         'a second ":" on one line; expected one key and one value',
@@ -211,11 +212,11 @@ _EXPLANATIONS: tuple[tuple[str, str, str], ...] = (
     ("could not find expected ':'", 'expected ":" and a value after the key', ""),
     ("sequence entries are not allowed", 'a list item cannot stand here; expected "- " on a line of its own', ""),
     ("expected '-' indicator", 'expected "- " and a list item, indented as the items above', ""),
-    ("expected ',' or ']'", 'expected "," or "]"', ""),
-    ("expected ',' or '}'", 'expected "," or "}}"', ""),
-    ("expected key", "expected a key, indented as the keys above", ""),
+    ("expected ',' or ']'", 'expected "," or "]" {1}', ""),
+    ("expected ',' or '}'", 'expected "," or "}}" {1}', ""),
+    ("expected key", "expected a key or an item, indented as those above", ""),
     ("expected <block end>", "expected a key or an item, indented as those above", ""),
-    ("unknown escape character", "a backslash and {} stand for nothing in double quotes", _BACKSLASH),
+    ("unknown escape character", "a backslash and {0} stand for nothing in double quotes", _BACKSLASH),
     ("expected escape sequence", "an escape in double quotes is not finished", _BACKSLASH),
     ("invalid Unicode character", "an escape in double quotes names no character", _BACKSLASH),
     ("tag", "a YAML tag is not allowed here", 'put a text that begins with "!" in quotes'),
@@ -228,16 +229,29 @@ def _explained(error: yaml.MarkedYAMLError, text: str) -> MalformedError:
     problem = error.problem or "it ends too early"
     if "unexpected end of stream" in problem and error.context_mark:
         return MalformedError(_place(error.context_mark), "a quote is opened here and never closed")
-    where: Any = error.problem_mark or error.context_mark
-    at = where.index if where else 0
-    character = text[at] if at < len(text) else ""
-    mark = _place(where) if where else Mark(1, 1)
+    mark, character = _culprit(error, text)
     if character == "\t":
         return MalformedError(mark, "a tab cannot indent in YAML; expected spaces", "replace the tab by spaces")
     for part, message, hint in _EXPLANATIONS:
         if part in problem:
-            return MalformedError(mark, message.format(quoted(character)), hint)
+            return MalformedError(mark, message.format(quoted(character), _opening(error)), hint)
     return MalformedError(mark, f"this is not valid YAML: {problem}")
+
+
+def _culprit(error: yaml.MarkedYAMLError, text: str) -> tuple[Mark, str]:
+    """The place of the mistake and the character there, which is "" at the end; both parsers made to agree."""
+    where: Any = error.problem_mark or error.context_mark
+    if where is None or where.index >= len(text):
+        return _mark_after(text), ""
+    mark, character = _place(where), text[where.index]
+    if character == "\\":
+        return Mark(mark.line, mark.column + 1), text[where.index + 1 :][:1]
+    return mark, character
+
+
+def _opening(error: yaml.MarkedYAMLError) -> str:
+    where: Any = error.context_mark
+    return f"for the bracket at {where.line + 1}:{where.column + 1}" if where else ""
 
 
 def _place(mark: Any) -> Mark:
