@@ -31,6 +31,48 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class PlatformVersion:
+    """One version of a platform: the Debian suite that it comes from, and the packages of its two images.
+
+    `build` lists what the build image has beyond `run`.
+    """
+
+    suite: str
+    run: tuple[str, ...]
+    build: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What it means when a failed step printed what the regular expression `match` finds."""
+
+    match: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What an app is built with: platforms/NAME/platform.yml.
+
+    `versions` are in order of preference after `default`. `tools` are pinned program versions, `setup` is a shell
+    script that runs once in the root of the build image, `caches` are absolute folders kept between builds.
+    `host_env` names the variables of this machine that its build steps may see. `failures` explain a failed step by
+    what it printed.
+    """
+
+    name: str
+    default: str
+    detect: tuple[str, ...]
+    versions: Mapping[str, PlatformVersion]
+    tools: Mapping[str, str]
+    setup: str = ""
+    caches: tuple[str, ...] = ()
+    host_env: tuple[str, ...] = ()
+    failures: tuple["Failure", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Which steps, with which inputs and why; computed without running anything.
 
@@ -44,6 +86,18 @@ class Plan:
     steps: tuple[Step, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GitFacts:
+    """What git knows about the tree that is built. `time` is the commit's, in seconds since 1970."""
+
+    sha: str
+    dirty: bool
+    time: int
+    user: str = ""
+    email: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

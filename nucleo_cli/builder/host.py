@@ -1,0 +1,148 @@
+"""What of this machine a build needs: certificates, proxies, package indexes. It reaches steps, never a layer."""
+
+import io
+import os
+import re
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping
+from configparser import ConfigParser, Error
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from nucleo_cli.domain.build import Platform
+
+# Inside of build containers; no layer is ever made of it.
+FOLDER = "/run/nucleo"
+
+_BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+_CA_VARIABLES = (*_BUNDLES, "GIT_SSL_CAINFO", "CARGO_HTTP_CAINFO")
+_SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "FTP_PROXY")
+_LOOPBACK = re.compile(r"//([^/@]*@)?(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|/|$)")
+_USER = re.compile(r"//[^/@]*@")
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Variables, and files by their path below FOLDER. Both may hold secrets."""
+
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+
+    @property
+    def needs_loopback(self) -> bool:
+        """Whether a proxy or an index listens on this machine only, so that steps need its network."""
+        return any(_LOOPBACK.search(value) for value in self.env.values())
+
+    def indexes(self) -> dict[str, str]:
+        """The package indexes, which decide what a step installs; without the user names and passwords in them."""
+        return {name: _USER.sub("//", value) for name, value in sorted(self.env.items()) if "INDEX" in name}
+
+    def archive(self, owner: int) -> bytes:
+        """The files as a tar to be unpacked at `/`."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as tar:
+            for name in _with_folders(self.files):
+                member = tarfile.TarInfo(f"{FOLDER.lstrip('/')}/{name}".rstrip("/"))
+                member.uid = member.gid = owner
+                content = self.files.get(name)
+                if content is None:
+                    member.type, member.mode = tarfile.DIRTYPE, 0o700
+                    tar.addfile(member)
+                else:
+                    member.size, member.mode = len(content), 0o400
+                    tar.addfile(member, io.BytesIO(content))
+        return buffer.getvalue()
+
+
+def read(platform: Platform, environ: Mapping[str, str] | None = None, home: Path | None = None) -> Host:
+    """What the steps of `platform` get of this machine."""
+    environ = os.environ if environ is None else environ
+    home = home or Path.home()
+    env = {
+        name: value
+        for name, value in environ.items()
+        if value and any(fnmatchcase(name, pattern) for pattern in platform.host_env)
+    }
+    files: dict[str, bytes] = {}
+    env |= _proxies(environ)
+    env |= _certificates(environ, files)
+    env |= _settings_files(environ, home, files)
+    if "PIP_INDEX_URL" in platform.host_env:
+        env = {**_pip(environ, home), **env}
+        env = {**_as_uv(env), **env}
+    return Host(env, files)
+
+
+def _proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in _PROXIES:
+        if value := environ.get(name) or environ.get(name.lower()):
+            found |= {name: value, name.lower(): value}
+    return found
+
+
+def _certificates(environ: Mapping[str, str], files: dict[str, bytes]) -> dict[str, str]:
+    for candidate in (*(environ.get(name, "") for name in _BUNDLES), *_SYSTEM_BUNDLES):
+        if candidate and Path(candidate).is_file():
+            files["ca.crt"] = Path(candidate).read_bytes()
+            return {name: f"{FOLDER}/ca.crt" for name in _CA_VARIABLES}
+    return {}
+
+
+def _settings_files(environ: Mapping[str, str], home: Path, files: dict[str, bytes]) -> dict[str, str]:
+    env: dict[str, str] = {}
+    netrc = Path(environ.get("NETRC") or home / ".netrc")
+    if netrc.is_file():
+        files["netrc"] = netrc.read_bytes()
+        env["NETRC"] = f"{FOLDER}/netrc"
+    uv = Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "uv" / "uv.toml"
+    if uv.is_file():
+        files["config/uv/uv.toml"] = uv.read_bytes()
+        env["XDG_CONFIG_HOME"] = f"{FOLDER}/config"
+    return env
+
+
+def _pip(environ: Mapping[str, str], home: Path) -> dict[str, str]:
+    """The index settings of pip.conf, as pip reads them: the machine's, then the user's, then PIP_CONFIG_FILE."""
+    config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    places = [Path("/etc/pip.conf"), home / ".pip" / "pip.conf", config / "pip" / "pip.conf"]
+    if environ.get("PIP_CONFIG_FILE"):
+        places.append(Path(environ["PIP_CONFIG_FILE"]))
+    found: dict[str, str] = {}
+    for place in places:
+        parser = ConfigParser(interpolation=None, strict=False)
+        try:
+            parser.read_string(place.read_text("utf-8"))
+        except (OSError, ValueError, Error):
+            continue
+        for section in ("global", "install"):
+            for key in ("index-url", "extra-index-url", "trusted-host"):
+                if value := parser.get(section, key, fallback=""):
+                    found[f"PIP_{key.replace('-', '_').upper()}"] = " ".join(value.split())
+    return found
+
+
+def _as_uv(env: Mapping[str, str]) -> dict[str, str]:
+    """uv reads no settings of pip: the same ones under the names that it knows."""
+    names = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX", "PIP_TRUSTED_HOST": "UV_INSECURE_HOST"}
+    return {uv: env[pip] for pip, uv in names.items() if pip in env}
+
+
+def _with_folders(names: Iterable[str]) -> Iterator[str]:
+    seen = {"": None}
+    yield ""
+    for name in sorted(names):
+        parts = name.split("/")
+        for depth in range(1, len(parts)):
+            folder = "/".join(parts[:depth])
+            if folder not in seen:
+                seen[folder] = None
+                yield folder
+        yield name

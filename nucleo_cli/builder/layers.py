@@ -1,0 +1,121 @@
+"""Tar archives of the source tree: the app's own layer, and what a build container gets to see."""
+
+import gzip
+import hashlib
+import os
+import tarfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryFile
+from typing import IO, cast
+
+from nucleo_cli.builder.images import EPOCH, Layer
+from nucleo_cli.builder.source import Source
+from nucleo_cli.errors import BuildFailed
+
+ROOT = "app"
+_BLOCK = 1 << 20
+
+
+class _Hashed:
+    """A writable file that hashes and counts what passes through it."""
+
+    def __init__(self, target: IO[bytes]) -> None:
+        self._target = target
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        self._hash.update(data)
+        self.size += len(data)
+        return self._target.write(data)
+
+    def flush(self) -> None:
+        self._target.flush()
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
+
+
+@contextmanager
+def source_layer(source: Source) -> Iterator[tuple[Layer, IO[bytes]]]:
+    """The app's own files as a layer, owned by root: the app cannot change itself. The file is open for reading."""
+    with TemporaryFile() as file:
+        packed = _Hashed(file)
+        target = cast("IO[bytes]", packed)
+        with _no_space(), gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=target, mtime=0) as zipped:
+            plain = _Hashed(cast("IO[bytes]", zipped))
+            write_tree(source, source.paths, cast("IO[bytes]", plain), owner=0)
+        yield Layer(packed.digest, packed.size, plain.digest), file
+
+
+@contextmanager
+def archive(source: Source, paths: Iterable[str], owner: int) -> Iterator[IO[bytes]]:
+    """Some files of the tree as a tar, open for reading."""
+    with TemporaryFile() as file:
+        with _no_space():
+            write_tree(source, paths, file, owner)
+            file.seek(0)
+        yield file
+
+
+def write_tree(source: Source, paths: Iterable[str], target: IO[bytes], owner: int) -> None:
+    """Write the files below `app/` with fixed times, numeric owner and sorted names."""
+    with tarfile.open(fileobj=target, mode="w|", format=tarfile.GNU_FORMAT, bufsize=_BLOCK) as tar:
+        folders: set[str] = set()
+        for path in sorted(paths):
+            name = f"{ROOT}/{path}"
+            for folder in reversed(PurePosixPath(name).parents[:-1]):
+                if str(folder) not in folders:
+                    folders.add(str(folder))
+                    tar.addfile(_member(str(folder), 0o755, owner, tarfile.DIRTYPE))
+            _add(tar, source, path, owner)
+
+
+def blocks(file: IO[bytes]) -> Iterator[bytes]:
+    """The file from its beginning, in pieces."""
+    file.seek(0)
+    while block := file.read(_BLOCK):
+        yield block
+
+
+def _add(tar: tarfile.TarFile, source: Source, path: str, owner: int) -> None:
+    entry = source.entries[path]
+    name = f"{ROOT}/{path}"
+    if entry.link is not None:
+        member = _member(name, 0o777, owner, tarfile.SYMTYPE)
+        member.linkname = entry.link
+        tar.addfile(member)
+        return
+    member = _member(name, entry.mode, owner, tarfile.REGTYPE)
+    member.size = entry.size
+    try:
+        with (source.root / path).open("rb") as file:
+            tar.addfile(member, file)
+            changed = bool(file.read(1))
+    except FileNotFoundError:
+        changed = True
+    except OSError as error:
+        if "unexpected end of data" not in str(error):
+            raise
+        changed = True
+    if changed:
+        raise BuildFailed(f"{path} changed while it was read", "Run the same command again")
+
+
+def _member(name: str, mode: int, owner: int, kind: bytes) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.mode, member.type, member.mtime = mode, kind, EPOCH
+    member.uid = member.gid = owner
+    return member
+
+
+@contextmanager
+def _no_space() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        folder = Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108
+        raise BuildFailed(f"A temporary file could not be written in {folder}: {error}", "Set TMPDIR") from error

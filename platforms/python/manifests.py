@@ -1,0 +1,268 @@
+"""The file that states the dependencies: finding the one that counts, and the step that installs from it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from nucleo_cli.domain.build import Platform, Step
+from nucleo_cli.errors import BuildFailed
+
+from .versions import document
+
+if TYPE_CHECKING:
+    from nucleo_cli.builder.source import Source
+
+VENV = "/app/.venv"
+# Where a manager writes what the lock file says, in the form that uv installs.
+EXPORTED = "/tmp/requirements.txt"  # noqa: S108  inside the build container
+
+_INSTALL = f"uv pip install --python {VENV} --compile-bytecode"
+_CREATE = f"uv venv --quiet --python /usr/bin/python3 {VENV}"
+_ENV = {"UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never", "UV_CACHE_DIR": "/cache/uv", "UV_NO_PROGRESS": "1"}
+_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(.*)$")
+_INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)")
+_EDITABLE = re.compile(r"^\s*(?:-e|--editable)[\s=]*(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A file and the manager that wrote it."""
+
+    file: str
+    manager: str
+
+
+MANIFESTS = (
+    Manifest("requirements.txt", "pip"),
+    Manifest("uv.lock", "uv"),
+    Manifest("poetry.lock", "poetry"),
+    Manifest("pdm.lock", "pdm"),
+    Manifest("Pipfile.lock", "pipenv"),
+)
+_BARE = Manifest("pyproject.toml", "pyproject")
+_NEEDS = {"uv": "pyproject.toml", "poetry": "pyproject.toml", "pdm": "pyproject.toml", "pipenv": "Pipfile"}
+_LOCK_HINTS = (
+    ("Pipfile", "pipenv lock"),
+    ("setup.py", "pip freeze > requirements.txt"),
+    ("environment.yml", "pip freeze > requirements.txt"),
+)
+
+
+def find(source: Source) -> Manifest:
+    """The one manifest at the top of the tree. Raises BuildFailed for none and for two."""
+    found = [manifest for manifest in MANIFESTS if source.has(manifest.file)]
+    if _states_dependencies(source) and not any(_NEEDS.get(one.manager) == _BARE.file for one in found):
+        found.append(_BARE)
+    if len(found) > 1:
+        first, second = found[:2]
+        raise BuildFailed(
+            f"Both {first.file} and {second.file} state the dependencies, and they may differ",
+            f"Keep one: git rm {first.file}, or git rm {second.file}"
+            if second is not _BARE
+            else f"Keep one: git rm {first.file}, or remove [project] from pyproject.toml",
+        )
+    if not found:
+        raise _nothing_found(source)
+    _check(source, found[0])
+    return found[0]
+
+
+def dependencies(source: Source, manifest: Manifest) -> frozenset[str]:
+    """The normalised names of the packages that will be installed, as far as the manifest states them."""
+    if manifest.manager == "pip":
+        names: Iterable[str] = (name for name, _ in _requirements(source, manifest.file))
+    elif manifest.manager == "pipenv":
+        names = _pipfile_lock(source).get("default", {})
+    elif manifest is _BARE:
+        names = (found.group(1) for line in _project_dependencies(source) if (found := _NAME.match(line)))
+    else:
+        names = (package["name"] for package in document(source, manifest.file).get("package", []))
+    return frozenset(re.sub(r"[-_.]+", "-", name).lower() for name in names)
+
+
+def warnings(source: Source, manifest: Manifest) -> Iterator[str]:
+    """What makes a later build differ from this one."""
+    if manifest is _BARE:
+        yield "pyproject.toml has no lock file beside it: a build on another day may differ. Run `uv lock`"
+    if manifest.manager == "pip":
+        loose = [name for name, rest in _requirements(source, manifest.file) if not re.match(r"(==|@)", rest)]
+        if loose:
+            yield (
+                f"{', '.join(loose[:5])}{' …' if len(loose) > 5 else ''} in {manifest.file} "
+                f"{'has' if len(loose) == 1 else 'have'} no exact version: a build on another day may differ"
+            )
+
+
+def install(source: Source, manifest: Manifest, platform: Platform, added: tuple[str, ...]) -> Step:
+    """The step that makes /app/.venv; `added` are exact requirements beside those of the manifest."""
+    commands = {
+        "pip": _pip,
+        "uv": _uv,
+        "poetry": _poetry,
+        "pdm": _pdm,
+        "pipenv": _pipenv,
+        "pyproject": _pyproject,
+    }[manifest.manager](source, platform)
+    if added:
+        commands.append(f"{_INSTALL} {' '.join(added)}")
+    return Step(
+        name="dependencies",
+        command=" && ".join(commands),
+        output=VENV,
+        reason=f"{manifest.file} states them",
+        inputs=_inputs(source, manifest),
+        caches=platform.caches,
+        env=_ENV,
+    )
+
+
+def _pip(source: Source, platform: Platform) -> list[str]:
+    hashed = "--hash=" in (source.read("requirements.txt") or "")
+    return [_CREATE, f"{_INSTALL}{' --require-hashes' if hashed else ''} -r requirements.txt"]
+
+
+def _uv(source: Source, platform: Platform) -> list[str]:
+    # The app's own code is the source layer: only what it depends on belongs in this one.
+    sync = "uv sync --frozen --no-dev --no-install-project --no-editable --compile-bytecode --python /usr/bin/python3"
+    return [f"UV_PROJECT_ENVIRONMENT={VENV} {sync}"]
+
+
+def _poetry(source: Source, platform: Platform) -> list[str]:
+    tool = _tool(platform, "poetry", "poetry-plugin-export")
+    return [f"{tool} poetry export --only main --format requirements.txt --output {EXPORTED}", *_install_exported()]
+
+
+def _pdm(source: Source, platform: Platform) -> list[str]:
+    export = f"pdm export --prod --format requirements --output {EXPORTED}"
+    return [f"PDM_CHECK_UPDATE=0 {_tool(platform, 'pdm')} {export}", *_install_exported()]
+
+
+def _pipenv(source: Source, platform: Platform) -> list[str]:
+    tool = _tool(platform, "pipenv")
+    return [f"PIPENV_IGNORE_VIRTUALENVS=1 {tool} pipenv requirements --hash > {EXPORTED}", *_install_exported()]
+
+
+def _pyproject(source: Source, platform: Platform) -> list[str]:
+    return [_CREATE, f"{_INSTALL} -r pyproject.toml"]
+
+
+def _install_exported() -> list[str]:
+    return [_CREATE, f"{_INSTALL} -r {EXPORTED}"]
+
+
+def _tool(platform: Platform, name: str, *plugins: str) -> str:
+    extra = "".join(f" --with {plugin}=={platform.tools[plugin]}" for plugin in plugins)
+    return f"uvx --quiet --from {name}=={platform.tools[name]}{extra}"
+
+
+def _inputs(source: Source, manifest: Manifest) -> tuple[str, ...]:
+    """The files that the installation reads: the manifest, what it includes, and packages that lie in the tree."""
+    files = {manifest.file, _NEEDS.get(manifest.manager, manifest.file)}
+    if manifest.manager == "pip":
+        files.update(path for path in _included(source, manifest.file) if source.has(path))
+    folders = set(_local_packages(source, manifest))
+    for folder in folders:
+        files.update(path for path in source.paths if folder in (".", "") or path.startswith(f"{folder}/"))
+    if manifest is _BARE and "dependencies" in document(source, _BARE.file).get("project", {}).get("dynamic", []):
+        files.update(source.paths)
+    return tuple(sorted(path for path in files if source.has(path)))
+
+
+def _local_packages(source: Source, manifest: Manifest) -> Iterator[str]:
+    if manifest.manager == "pip":
+        for file in _included(source, manifest.file):
+            for line in (source.read(file) or "").splitlines():
+                editable = _EDITABLE.match(line)
+                target = editable.group(1) if editable else line.split("#")[0].strip()
+                if target.startswith((".", "/")) or (editable and "://" not in target):
+                    yield _normal(target.split("[")[0])
+    elif manifest.manager in ("uv", "poetry"):
+        for package in document(source, manifest.file).get("package", []):
+            origin = package.get("source", {})
+            path = origin.get("editable") or origin.get("directory") or origin.get("path")
+            if origin.get("type") == "directory":
+                path = origin.get("url")
+            if isinstance(path, str) and _normal(path) != ".":
+                yield _normal(path)
+    elif manifest.manager == "pipenv":
+        for package in _pipfile_lock(source).get("default", {}).values():
+            if isinstance(package, dict) and "path" in package:
+                yield _normal(str(package["path"]))  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _normal(path: str) -> str:
+    return str(PurePosixPath(path.removeprefix("file:")))
+
+
+def _included(source: Source, file: str, seen: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """A requirements file and all that it includes with -r and -c."""
+    if file in seen:
+        return seen
+    seen = (*seen, file)
+    for line in (source.read(file) or "").splitlines():
+        if found := _INCLUDE.match(line):
+            seen = _included(source, str(PurePosixPath(file).parent / found.group(1)), seen)
+    return seen
+
+
+def _requirements(source: Source, file: str) -> Iterator[tuple[str, str]]:
+    """Name and the rest of each requirement, in the file and in those that it includes."""
+    for path in _included(source, file):
+        text = (source.read(path) or "").replace("\\\n", " ")
+        for line in text.splitlines():
+            bare = line.split(" #")[0].strip()
+            if bare and not bare.startswith(("-", "#", ".", "/")) and (found := _NAME.match(bare)):
+                yield found.group(1), found.group(2)
+
+
+def _states_dependencies(source: Source) -> bool:
+    project = document(source, _BARE.file).get("project", {})
+    return bool(project.get("dependencies")) or "dependencies" in project.get("dynamic", [])
+
+
+def _project_dependencies(source: Source) -> list[str]:
+    return list(document(source, _BARE.file).get("project", {}).get("dependencies", []))
+
+
+def _pipfile_lock(source: Source) -> dict[str, Any]:
+    try:
+        return json.loads(source.read("Pipfile.lock") or "{}")
+    except ValueError as error:
+        raise BuildFailed(f"Pipfile.lock is not valid JSON: {error}", "Run: pipenv lock") from error
+
+
+def _check(source: Source, manifest: Manifest) -> None:
+    needed = _NEEDS.get(manifest.manager)
+    if needed and not source.has(needed):
+        raise BuildFailed(f"{manifest.file} is there, but {needed} is not", f"Add {needed}, or git rm {manifest.file}")
+
+
+def _nothing_found(source: Source) -> BuildFailed:
+    top = [path for path in source.paths if "/" not in path]
+    for manifest in MANIFESTS:
+        likely = [name for name in top if name.lower() == manifest.file.lower()]
+        likely += difflib.get_close_matches(manifest.file, top, n=1, cutoff=0.85)
+        if likely:
+            return BuildFailed(
+                f"{likely[0]} is not read: the name is {manifest.file}", f"Run: git mv {likely[0]} {manifest.file}"
+            )
+    if document(source, _BARE.file).get("tool", {}).get("poetry"):
+        return BuildFailed("pyproject.toml is Poetry's, but there is no poetry.lock", "Run: poetry lock")
+    if source.has(_BARE.file):
+        return BuildFailed(
+            "pyproject.toml states no dependencies",
+            "Write them under [project] dependencies, or run: touch requirements.txt",
+        )
+    for name, command in _LOCK_HINTS:
+        if source.has(name):
+            return BuildFailed(f"{name} alone does not say exactly what to install", f"Run: {command}")
+    names = ", ".join(manifest.file for manifest in (*MANIFESTS, _BARE))
+    return BuildFailed(
+        f"Nothing states the dependencies: none of {names}", "If there are none, run: touch requirements.txt"
+    )
