@@ -1,9 +1,14 @@
-"""What every test shares: hypothesis without clocks, and a git that knows who commits."""
+"""What every test shares: hypothesis without clocks, a git that knows who commits, the program and its cluster."""
 
 import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.installed import CLUSTER, HOME, Nucleo
 
 # A busy machine is slow, and that says nothing about the code.
 settings.register_profile("nucleo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,3 +31,20 @@ def clean_environment() -> None:
         if name.startswith(("NUCLEO_", "GIT_")) and name not in ("NUCLEO_KEEP", "GIT_SSL_CAINFO"):
             del os.environ[name]
     os.environ.update(GIT)
+
+
+@pytest.fixture(scope="session")
+def nucleo() -> Nucleo:
+    """The installed program, with settings and a kubeconfig of the tests' own."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    return Nucleo()
+
+
+@pytest.fixture(scope="session")
+def cluster(nucleo: Nucleo) -> Iterator[dict[str, Any]]:
+    """A cluster of the tests' own, as `cluster status --json` tells; NUCLEO_KEEP=1 leaves it running in the end."""
+    nucleo("cluster", "up", "--name", CLUSTER, timeout=3600).expect(0)
+    yield nucleo("cluster", "status", "--name", CLUSTER, "--json").expect(0).json
+    if os.environ.get("NUCLEO_KEEP") != "1":
+        nucleo("cluster", "down", "--name", CLUSTER).expect(0)
+        shutil.rmtree(HOME)

@@ -1,0 +1,59 @@
+"""Apps to deploy, and the two outsiders: the API as others see it, and the program with a fault in it."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e import sample
+from tests.e2e.api import Api
+from tests.e2e.sample import Sample
+from tests.installed import CONTEXT, KUBECONFIG, Nucleo, Result
+
+AppFactory = Callable[..., Sample]
+Faulty = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def api(cluster: dict[str, Any]) -> Api:
+    """The API server of the test cluster."""
+    return Api(KUBECONFIG, CONTEXT)
+
+
+@pytest.fixture(scope="module")
+def app_factory(
+    cluster: dict[str, Any], nucleo: Nucleo, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AppFactory]:
+    """Makes apps, each in a repository and a namespace of its own; destroys them when the module is over."""
+    made: list[Sample] = []
+
+    def make(name: str = "sample") -> Sample:
+        made.append(sample.make(tmp_path_factory.mktemp(name), nucleo, name))
+        return made[-1]
+
+    yield make
+    for each in made:
+        nucleo("destroy", "--app", each.name, "--confirm", each.name)
+
+
+@pytest.fixture(scope="module")
+def deployed(app_factory: AppFactory) -> Sample:
+    """An app that runs, shared by the tests of a module."""
+    made = app_factory()
+    made.deploy()
+    return made
+
+
+@pytest.fixture(scope="session")
+def faulty(nucleo: Nucleo) -> Faulty:
+    """Runs the program with a fault: `faulty(app, "PhaseStarted:build", "KILL", "deploy", …)`; see failpoint.py."""
+    failpoint = str(Path(__file__).parent / "failpoint.py")
+
+    def run(app: Sample, point: str, signals: str, command: str, *argv: str, delay: float = 0.0) -> Result:
+        fault = [point, signals, *([f"+{delay}"] if delay else []), "--"]
+        program = Nucleo(nucleo.env, (sys.executable, failpoint, *fault), nucleo.runs)
+        return program(command, "-C", str(app.directory), *argv)
+
+    return run

@@ -1,0 +1,107 @@
+"""A tiny app to deploy: a git repository with one Python file that needs nothing but the standard library."""
+
+import subprocess
+import threading
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from tests.installed import Nucleo, Result
+
+# Ends as soon as it is told to, having answered what it was asked before.
+APP = """\
+import os
+import signal
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+ANSWER = "one"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = f"{ANSWER} {os.environ.get('GREETING', '')}".strip().encode() + b"\\n"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+server = ThreadingHTTPServer(("", int(os.environ["PORT"])), Handler)
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+print("serving", flush=True)
+server.serve_forever()
+"""
+CONFIG = """\
+name: {name}
+platform: python
+ports: ["8080:80"]
+cmd: {{start: python app.py}}
+scale: {{replicas: 1}}
+"""
+
+_numbers = count(1)
+_lock = threading.Lock()
+
+
+@dataclass
+class Sample:
+    """An app under test, in a directory and a namespace of its own. Calling it runs a command on it."""
+
+    directory: Path
+    name: str
+    nucleo: Nucleo
+    answer: str = "one"
+    namespace: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.namespace = self.name
+
+    def __call__(self, command: str, *argv: str, **options: str) -> Result:
+        return self.nucleo(command, "-C", str(self.directory), *argv, **options)  # type: ignore[arg-type]
+
+    def deploy(self) -> Result:
+        """A deploy that has to succeed."""
+        return self("deploy", "--json").expect(0)
+
+    def write(self, name: str, text: str | bytes, mode: int = 0o644) -> None:
+        """Puts a file into the work tree."""
+        path = self.directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.chmod(mode)
+
+    def configure(self, *lines: str) -> None:
+        """nucleo.yml, with these lines instead of those that begin with the same key."""
+        keys = {line.split(":")[0] for line in lines}
+        kept = [line for line in CONFIG.format(name=self.name).splitlines() if line.split(":")[0] not in keys]
+        self.write("nucleo.yml", "\n".join([*kept, *lines]) + "\n")
+
+    def say(self, answer: str) -> str:
+        """A one-line edit: the app will answer this."""
+        self.write("app.py", APP.replace('ANSWER = "one"', f'ANSWER = "{answer}"'))
+        self.answer = answer
+        return answer
+
+    def commit(self, message: str = "change") -> None:
+        """Commits all of the work tree."""
+        git(self.directory, "add", "--all")
+        git(self.directory, "commit", "--quiet", "--allow-empty", "--message", message)
+
+
+def git(directory: Path, *argv: str) -> str:
+    """Runs git in a directory."""
+    return subprocess.run(["git", *argv], cwd=directory, check=True, capture_output=True, text=True).stdout
+
+
+def make(directory: Path, nucleo: Nucleo, name: str = "sample") -> Sample:
+    """A new repository with the app in it, committed."""
+    with _lock:
+        sample = Sample(directory, f"{name}-{next(_numbers)}", nucleo)
+    directory.mkdir(parents=True, exist_ok=True)
+    git(directory, "init", "--quiet", "--initial-branch", "main")
+    sample.configure()
+    sample.write("app.py", APP)
+    sample.write("requirements.txt", "")
+    sample.commit("first")
+    return sample
