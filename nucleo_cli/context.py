@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from nucleo_cli.adapters.docker import Engine
     from nucleo_cli.adapters.helm import Helm
     from nucleo_cli.adapters.kubernetes import Cluster
+    from nucleo_cli.adapters.registry import Registry
+    from nucleo_cli.domain.settings import Settings
+    from nucleo_cli.workflows.tools import Tools
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Context:
         pinned = self._pinned_cluster()
         if pinned and named and pinned != named:
             raise UsageError(
-                f'environment "{self.options.environment}" belongs on cluster "{pinned}", NUCLEO_CLUSTER says "{named}"',
+                f'environment "{self.options.environment}" belongs on "{pinned}", NUCLEO_CLUSTER says "{named}"',
                 "unset NUCLEO_CLUSTER, or choose another environment with --env",
             )
         return pinned or named or self._chosen_cluster()
@@ -105,6 +108,19 @@ class Context:
         from nucleo_cli.adapters.helm import Helm, find
 
         return Helm(find(), self.cluster_context)
+
+    @cached_property
+    def tools(self) -> "Tools":
+        """What workflows that change the cluster work with."""
+        from nucleo_cli.workflows.tools import Tools
+
+        return Tools(self.cluster, lambda: self.helm, lambda: self.engine, self.registry)
+
+    def registry(self, settings: "Settings") -> "Registry":
+        """The cluster's registry, as this machine reaches it."""
+        from nucleo_cli.adapters.registry import Registry
+
+        return Registry(settings.registry_push)
 
     def _pinned_cluster(self) -> str | None:
         has_file = (self.options.directory / "nucleo.yml").is_file()

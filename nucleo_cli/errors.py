@@ -115,8 +115,22 @@ class TimedOut(NucleoError):
 
 
 class Interrupted(BaseException):
-    """A signal asked the program to end; `exit` is 130 (INT, HUP) or 143 (TERM). Never caught as an ordinary error."""
+    """A signal asked the program to end; `exit` is 130 (INT, HUP) or 143 (TERM). Never caught as an ordinary error.
+
+    `restored` is what the workflow put back on its way out, in words; empty when nothing had been changed.
+    """
 
     def __init__(self, exit: Exit) -> None:
         super().__init__(exit)
         self.exit = exit
+        self.restored = ""
+
+
+class NucleoInterrupted(NucleoError):
+    """How an interrupted command is told."""
+
+    code = "interrupted"
+
+    def __init__(self, restored: str) -> None:
+        message = f"interrupted: {restored}" if restored else "interrupted: nothing was changed on the cluster"
+        super().__init__(message, "run the same command again to finish the work")

@@ -13,7 +13,7 @@ from typing import NoReturn
 from nucleo_cli import __version__
 from nucleo_cli.context import Context
 from nucleo_cli.domain import xdg
-from nucleo_cli.errors import Exit, Interrupted, NucleoError, UsageError
+from nucleo_cli.errors import Exit, Interrupted, NucleoError, NucleoInterrupted, UsageError
 
 
 def run(argv: Sequence[str], context: Context) -> int:
@@ -25,6 +25,7 @@ def run(argv: Sequence[str], context: Context) -> int:
         _reporting(root, argv).terminal.error(error)
         return error.exit
     except Interrupted as stop:
+        _reporting(root, argv).terminal.error(NucleoInterrupted(stop.restored))
         return stop.exit
     except BrokenPipeError:
         # The reader has what it wanted (`nucleo logs | head`). Python would complain again when it flushes at exit.
@@ -108,6 +109,7 @@ def _listen() -> None:
             os.write(2, b"\nstopped at once; run the same command again to finish the work\n")
             os._exit(code)
         asked.append(number)
+        os.write(2, b"\rstopping, and tidying up; again to stop at once\n")
         raise Interrupted(code)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

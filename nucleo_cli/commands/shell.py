@@ -79,10 +79,10 @@ class Command(TyperCommand):
 class LazyGroup(TyperGroup):
     """`nucleo`: names and summaries come from the table; a command is imported when it is called."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
         return list(TABLE)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002
         if cmd_name not in TABLE:
             return None
         if cmd_name not in self.commands:
@@ -94,7 +94,7 @@ class LazyGroup(TyperGroup):
             raise unknown(args[0], TABLE)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # noqa: ARG002
         for title, entries in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([tuple(entry) for entry in entries])

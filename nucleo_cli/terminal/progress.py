@@ -37,8 +37,11 @@ class Silent:
         pass
 
     def _write(self, text: str) -> None:
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        try:
+            self._stream.write(text + "\n")
+            self._stream.flush()
+        except BrokenPipeError:
+            return  # nobody reads the progress any more: that must not stop the work
 
 
 class Lines(Silent):

@@ -106,6 +106,14 @@ class Terminal:
             if not choices or answer.strip() in choices:
                 return answer.strip()
 
+    def ask_hidden(self, question: str) -> str:
+        """The answer to a question, not shown while it is typed; on a TTY only."""
+        import getpass
+
+        if not self.interactive:
+            raise UsageError(f"{question} (nobody to ask here)", "give it on standard input")
+        return getpass.getpass(f"{question} ")
+
     def _progress(self) -> Progress:
         if self._quiet:
             return Silent(self.stderr, self.error_style)

@@ -293,8 +293,9 @@ def _event(pod: Json) -> PodChanged:
     return PodChanged(_process(pod), pod["metadata"]["name"], "Ready" if ready else str(words), ready, restarts)
 
 
-def _first_status(pod: Json) -> Json:
-    return next(iter(parts(pod, "status", "containerStatuses")), {})
+def _first_status(pod: Mapping[str, Any]) -> Json:
+    statuses = parts(pod, "status", "containerStatuses")
+    return statuses[0] if statuses else Json()
 
 
 def _process(item: Mapping[str, Any]) -> str:

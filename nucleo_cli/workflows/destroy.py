@@ -1,0 +1,81 @@
+"""nucleo destroy: removes the app and everything that belongs to it."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from nucleo_cli.adapters.kubernetes import path
+from nucleo_cli.domain.app import Target
+from nucleo_cli.domain.documents import labels
+from nucleo_cli.domain.events import Work
+from nucleo_cli.errors import NotAllowed, NotFound
+from nucleo_cli.workflows.history import read_history
+from nucleo_cli.workflows.lease import acquire
+from nucleo_cli.workflows.phases import Phase
+from nucleo_cli.workflows.secrets import delete_secret
+
+if TYPE_CHECKING:
+    from nucleo_cli.adapters.kubernetes import Cluster
+    from nucleo_cli.workflows.tools import Tools
+
+_GONE_SECONDS = 60.0
+
+
+def destroy(tools: "Tools", target: Target) -> Work[dict[str, Any]]:
+    """Removes the release, its secrets, and the namespace when Nucleo made it and nothing else is in it.
+
+    Returns the JSON of `nucleo destroy`. Raises NotFound when there is nothing to remove.
+    """
+    phase = Phase("destroy")
+    yield phase.start(f"{target.app} in namespace {target.namespace}")
+    if not _exists(tools.cluster, target):
+        raise NotFound(f'no app "{target.app}" in namespace "{target.namespace}"', "nucleo apps lists what is there")
+    with (yield from acquire(tools.cluster, target)):
+        if read_history(tools.cluster, target).revisions:
+            tools.helm().uninstall(target.app, target.namespace)
+        for secret in _secrets(tools.cluster, target):
+            delete_secret(tools.cluster, target, secret)
+    removed = _remove_namespace(tools.cluster, target)
+    yield phase.end("its namespace too" if removed else "")
+    return {"app": target.app, "namespace": target.namespace, "namespace_removed": removed}
+
+
+def _exists(cluster: "Cluster", target: Target) -> bool:
+    return bool(read_history(cluster, target).revisions or _secrets(cluster, target))
+
+
+def _secrets(cluster: "Cluster", target: Target) -> list[str]:
+    selector = f"nucleo.io/secret,nucleo.io/app={target.app}"
+    found = cluster.items(path("v1", "secrets", target.namespace), labelSelector=selector)
+    return [secret["metadata"]["name"] for secret in found]
+
+
+def _remove_namespace(cluster: "Cluster", target: Target) -> bool:
+    where = path("v1", "namespaces", name=target.namespace)
+    try:
+        ours = labels(cluster.get(where)).get("app.kubernetes.io/managed-by") == "nucleo"
+        if not ours or _others(cluster, target):
+            return False
+        cluster.delete(where)
+    except (NotAllowed, NotFound):
+        return False
+    return _wait_until_gone(cluster, where)
+
+
+def _others(cluster: "Cluster", target: Target) -> bool:
+    """Whether anything but this app's leftovers lives in the namespace."""
+    releases = cluster.items(path("v1", "secrets", target.namespace), labelSelector="owner=helm")
+    leases = cluster.items(path("coordination.k8s.io/v1", "leases", target.namespace))
+    pods = cluster.items(path("v1", "pods", target.namespace))
+    claims = cluster.items(path("v1", "persistentvolumeclaims", target.namespace))
+    return bool(releases or leases or claims or [pod for pod in pods if labels(pod).get("nucleo.io/app") != target.app])
+
+
+def _wait_until_gone(cluster: "Cluster", where: str) -> bool:
+    deadline = time.monotonic() + _GONE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            cluster.get(where)
+        except NotFound:
+            return True
+        time.sleep(0.2)
+    return False
