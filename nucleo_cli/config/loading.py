@@ -79,6 +79,7 @@ def _bytes(directory: Path, file: str) -> bytes:
 
 
 def _unreadable(file: str, what: str, hint: str) -> ConfigInvalid:
+    """A problem of the file as a whole, which has no line."""
     problem = {"file": file, "line": None, "column": None, "path": "", "message": what, "hint": hint}
     return ConfigInvalid(f"{file} {what}", hint=hint, details={"problems": [problem]})
 
@@ -134,10 +135,9 @@ def _check_thresholds(
 
 
 def _unknown_environment(directory: Path, environment: str, known: list[str]) -> ConfigInvalid:
-    near = did_you_mean(environment, known)
-    message = f"{shown(directory)} has no environment {quoted(environment)}{near}"
+    what = f"has no environment {quoted(environment)}{did_you_mean(environment, known)}"
     hint = f"the environments are {', '.join(known)}" if known else f"write environments: {{{environment}: {{}}}}"
-    return ConfigInvalid(message, hint=hint, details={"environments": known})
+    return _unreadable(shown(directory), what, hint)
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
