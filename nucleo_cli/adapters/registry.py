@@ -234,9 +234,7 @@ class Registry:
         )
 
     def _corrupt(self, name: str) -> NucleoError:
-        return NucleoError(
-            f"The registry {self.host} sent something else than {name}", "Run: nucleo build --no-cache"
-        )
+        return NucleoError(f"The registry {self.host} sent something else than {name}", "Run: nucleo build --no-cache")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from nucleo_cli.builder.images import Base, Layer
 from nucleo_cli.domain import xdg
 from nucleo_cli.domain.build import Platform
 from nucleo_cli.domain.events import Notice, Work
+from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import NucleoError
 
 if TYPE_CHECKING:
@@ -48,17 +49,18 @@ def ensure(
     version: str,
     role: Role,
     architecture: str,
-    published: Registry | None,
+    settings: Settings,
     host: Host,
 ) -> Work[Base]:
     """The platform image in the registry; put there first where it is missing.
 
-    `published` is a registry with platform images to copy from. Without it, or without the image in it, the image is
-    made of Debian packages, and kept in the cache folder for the next registry.
+    It is copied from `settings.platform_images` where that names a registry which has it; else made of Debian packages,
+    and kept in the cache folder for the next registry.
     """
     if found := lookup(registry, platform, version, role, architecture):
         return found
     tag = platforms.image_tag(platform, version, architecture)
+    published = _published(settings)
     if published is not None and (found := lookup(published, platform, version, role, architecture)):
         yield Notice(f"Copying the {role} image of {platform.name} {version} from {published.address}")
         return _copy(published, found, registry, repository(registry, platform, role), tag)
@@ -68,6 +70,14 @@ def ensure(
         yield Notice(f"Making the {role} image of {platform.name} {version} from Debian packages: once, for all apps")
         layer = yield from _made(stem, platform, version, role, host)
     return _store(registry, repository(registry, platform, role), tag, layer, _archive(stem), architecture)
+
+
+def _published(settings: Settings) -> Registry | None:
+    if not settings.platform_images:
+        return None
+    from nucleo_cli.adapters.registry import Registry  # the common case needs no second registry
+
+    return Registry(settings.platform_images)
 
 
 def _made(stem: Path, platform: Platform, version: str, role: Role, host: Host) -> Work[Layer]:
@@ -132,7 +142,9 @@ def put_image(registry: Registry, name: str, tag: str, layers: tuple[Layer, ...]
 def _copy(published: Registry, found: Base, registry: Registry, name: str, tag: str) -> Base:
     source = published.manifest(found.repository, found.digest)
     if source is None:
-        raise NucleoError(f"{published.reference(found.repository, found.digest)} is gone", "Run the same command again")
+        raise NucleoError(
+            f"{published.reference(found.repository, found.digest)} is gone", "Run the same command again"
+        )
     for part in (*source.body["layers"], source.body["config"]):
         digest: str = part["digest"]
         if not registry.has_blob(name, digest):

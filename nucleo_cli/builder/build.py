@@ -34,7 +34,7 @@ class Job:
     plan: Plan
     engine: Callable[[], Engine]
     registry: Registry
-    published: Registry | None
+    settings: Settings
     architecture: str
     no_cache: bool
 
@@ -53,17 +53,15 @@ def build(
     commit: GitFacts | None,
     *,
     no_cache: bool = False,
-    published: Registry | None = None,
 ) -> Work[Image]:
     """Build the image of `app` and push it; the image as the nodes pull it.
 
-    `registry` is the one of `settings.registry_push`; `published` that of `settings.platform_images`, if any. With
-    `no_cache` every step runs, and without its cache folders. Raises BuildFailed, NotAllowed, Unreachable.
+    `registry` is the one of `settings.registry_push`. With `no_cache` every step runs, and without its cache folders.
+    Raises BuildFailed, NotAllowed, Unreachable.
     """
-    job = Job(app, source, plan, engine, registry, published, platforms.architecture(), no_cache)
+    job = Job(app, source, plan, engine, registry, settings, platforms.architecture(), no_cache)
     yield PhaseStarted("build", f"{plan.platform} {plan.version}")
-    for warning in (*source.warnings(), *(Warned(text) for text in plan.warnings)):
-        yield warning
+    yield from (*source.warnings(), *(Warned(text) for text in plan.warnings))
     started = monotonic()
     own_host = host.read(job.platform)
     run_base, build_base = yield from _bases(job, own_host)
@@ -74,7 +72,7 @@ def build(
     if ran:
         step_layers = yield from _run_steps(job, own_host, build_base, keys, made)
     yield PhaseEnded("build", monotonic() - started, skipped=not ran, detail=_said(len(made), ran))
-    return (yield from _assemble(job, settings, commit, run_base, step_layers))
+    return (yield from _assemble(job, commit, run_base, step_layers))
 
 
 def cached(plan: Plan, source: Source, registry: Registry) -> list[bool]:
@@ -97,7 +95,7 @@ def _bases(job: Job, own_host: host.Host) -> Work[tuple[Base, Base]]:
         found.append(
             (
                 yield from bases.ensure(
-                    job.registry, job.platform, job.plan.version, role, job.architecture, job.published, own_host
+                    job.registry, job.platform, job.plan.version, role, job.architecture, job.settings, own_host
                 )
             )
         )
@@ -135,9 +133,7 @@ def _store_step(
     steps.store(registry, key, layer, architecture)
 
 
-def _assemble(
-    job: Job, settings: Settings, commit: GitFacts | None, run_base: Base, step_layers: tuple[Layer, ...]
-) -> Work[Image]:
+def _assemble(job: Job, commit: GitFacts | None, run_base: Base, step_layers: tuple[Layer, ...]) -> Work[Image]:
     yield PhaseStarted("push", job.registry.address)
     started = monotonic()
     with ExitStack() as stack:
@@ -149,7 +145,7 @@ def _assemble(
             _push(job.registry, name, run_base, step_layers, source_layer, file, config)
             job.registry.put_manifest(name, tag(manifest.digest), manifest.raw)
     yield PhaseEnded("push", monotonic() - started, skipped=present)
-    pull = settings.registry_pull or settings.registry_push
+    pull = job.settings.registry_pull or job.settings.registry_push
     return Image(f"{pull.rpartition('://')[2].strip('/')}/{job.app.name}", manifest.digest)
 
 

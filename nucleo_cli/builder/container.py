@@ -144,9 +144,13 @@ def failure(step: Step, code: int, printed: list[str], platform: Platform) -> Bu
         if re.search(known.match, text):
             return BuildFailed(known.message, known.hint, details)
     if code == _OUT_OF_MEMORY:
-        return BuildFailed(f"The step {step.name!r} was killed, most likely for memory", "Give the engine more", details)
+        return BuildFailed(
+            f"The step {step.name!r} was killed, most likely for memory", "Give the engine more", details
+        )
     return BuildFailed(
-        f"The step {step.name!r} failed with exit code {code}", f"It runs because {step.reason}: {step.command}", details
+        f"The step {step.name!r} failed with exit code {code}",
+        f"It runs because {step.reason}: {step.command}",
+        details,
     )
 
 

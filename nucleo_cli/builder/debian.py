@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -67,7 +67,7 @@ def make(platform: Platform, version: str, role: Role, target: Path, host: Host)
     if shutil.which("mmdebstrap") is None:
         raise BuildFailed(
             f"The {role} image of {platform.name} {version} can neither be pulled nor made: mmdebstrap is missing",
-            "On Debian or Ubuntu: sudo apt-get install mmdebstrap. Elsewhere: nucleo cluster configure, platform images",
+            "On Debian or Ubuntu: sudo apt-get install mmdebstrap; else: nucleo cluster configure --platform-images",
         )
     with TemporaryDirectory(prefix="nucleo-platform-") as folder:
         setup = Path(folder)
@@ -105,7 +105,7 @@ def _environment(host: Host, setup: Path) -> Mapping[str, str]:
 
 
 @contextmanager
-def _running(argv: Sequence[str], env: Mapping[str, str]) -> Iterator[Iterator[str]]:
+def _running(argv: Sequence[str], env: Mapping[str, str]) -> Generator[Iterator[str]]:
     """The lines that a program prints. It is ended, and its target with it, when the reader stops early."""
     with subprocess.Popen(
         argv, env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

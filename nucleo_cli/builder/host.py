@@ -92,7 +92,7 @@ def _certificates(environ: Mapping[str, str], files: dict[str, bytes]) -> dict[s
     for candidate in (*(environ.get(name, "") for name in _BUNDLES), *_SYSTEM_BUNDLES):
         if candidate and Path(candidate).is_file():
             files["ca.crt"] = Path(candidate).read_bytes()
-            return {name: f"{FOLDER}/ca.crt" for name in _CA_VARIABLES}
+            return dict.fromkeys(_CA_VARIABLES, f"{FOLDER}/ca.crt")
     return {}
 
 
@@ -131,7 +131,11 @@ def _pip(environ: Mapping[str, str], home: Path) -> dict[str, str]:
 
 def _as_uv(env: Mapping[str, str]) -> dict[str, str]:
     """uv reads no settings of pip: the same ones under the names that it knows."""
-    names = {"PIP_INDEX_URL": "UV_DEFAULT_INDEX", "PIP_EXTRA_INDEX_URL": "UV_INDEX", "PIP_TRUSTED_HOST": "UV_INSECURE_HOST"}
+    names = {
+        "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
+        "PIP_EXTRA_INDEX_URL": "UV_INDEX",
+        "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
+    }
     return {uv: env[pip] for pip, uv in names.items() if pip in env}
 
 

@@ -19,7 +19,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 DIFF_ID = "io.nucleo.diff-id"
 USER = "1000:1000"
 WORKDIR = "/app"
-# 1980-01-01 00:00:01 UTC: zip files know no earlier time; Python then writes .pyc files that go by content, not by time.
+# 1980-01-01 00:00:01 UTC: zip files know no earlier time, and any fixed one makes Python write .pyc files by content.
 EPOCH = 315532801
 
 

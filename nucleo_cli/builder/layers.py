@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import os
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
@@ -40,7 +40,7 @@ class _Hashed:
 
 
 @contextmanager
-def source_layer(source: Source) -> Iterator[tuple[Layer, IO[bytes]]]:
+def source_layer(source: Source) -> Generator[tuple[Layer, IO[bytes]]]:
     """The app's own files as a layer, owned by root: the app cannot change itself. The file is open for reading."""
     with TemporaryFile() as file:
         packed = _Hashed(file)
@@ -52,7 +52,7 @@ def source_layer(source: Source) -> Iterator[tuple[Layer, IO[bytes]]]:
 
 
 @contextmanager
-def archive(source: Source, paths: Iterable[str], owner: int) -> Iterator[IO[bytes]]:
+def archive(source: Source, paths: Iterable[str], owner: int) -> Generator[IO[bytes]]:
     """Some files of the tree as a tar, open for reading."""
     with TemporaryFile() as file:
         with _no_space():
@@ -113,7 +113,7 @@ def _member(name: str, mode: int, owner: int, kind: bytes) -> tarfile.TarInfo:
 
 
 @contextmanager
-def _no_space() -> Iterator[None]:
+def _no_space() -> Generator[None]:
     try:
         yield
     except OSError as error:

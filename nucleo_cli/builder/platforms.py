@@ -51,6 +51,7 @@ def load(name: str) -> Platform:
         caches=tuple(document.get("caches", ())),
         host_env=tuple(document.get("host_env", ())),
         failures=tuple(Failure(**failure) for failure in document.get("failures", ())),
+        read_only_root=document.get("read_only_root", True),
     )
 
 

@@ -58,7 +58,7 @@ class Platform:
     `versions` are in order of preference after `default`. `tools` are pinned program versions, `setup` is a shell
     script that runs once in the root of the build image, `caches` are absolute folders kept between builds.
     `host_env` names the variables of this machine that its build steps may see. `failures` explain a failed step by
-    what it printed.
+    what it printed. `read_only_root` says that apps of this platform run with a read-only root file system.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Platform:
     caches: tuple[str, ...] = ()
     host_env: tuple[str, ...] = ()
     failures: tuple["Failure", ...] = ()
+    read_only_root: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,14 +101,7 @@ def warnings(source: Source, manifest: Manifest) -> Iterator[str]:
 
 def install(source: Source, manifest: Manifest, platform: Platform, added: tuple[str, ...]) -> Step:
     """The step that makes /app/.venv; `added` are exact requirements beside those of the manifest."""
-    commands = {
-        "pip": _pip,
-        "uv": _uv,
-        "poetry": _poetry,
-        "pdm": _pdm,
-        "pipenv": _pipenv,
-        "pyproject": _pyproject,
-    }[manifest.manager](source, platform)
+    commands = _commands(source, manifest, platform)
     if added:
         commands.append(f"{_INSTALL} {' '.join(added)}")
     return Step(
@@ -122,38 +115,31 @@ def install(source: Source, manifest: Manifest, platform: Platform, added: tuple
     )
 
 
-def _pip(source: Source, platform: Platform) -> list[str]:
-    hashed = "--hash=" in (source.read("requirements.txt") or "")
-    return [_CREATE, f"{_INSTALL}{' --require-hashes' if hashed else ''} -r requirements.txt"]
+def _commands(source: Source, manifest: Manifest, platform: Platform) -> list[str]:
+    match manifest.manager:
+        case "pip":
+            hashes = " --require-hashes" if "--hash=" in (source.read(manifest.file) or "") else ""
+            return [_CREATE, f"{_INSTALL}{hashes} -r {manifest.file}"]
+        case "uv":
+            # The app's own code is the source layer: only what it depends on belongs in this one.
+            only = "--frozen --no-dev --no-install-project --no-editable"
+            sync = f"uv sync {only} --compile-bytecode --python /usr/bin/python3"
+            return [f"UV_PROJECT_ENVIRONMENT={VENV} {sync}"]
+        case "poetry":
+            tool = _tool(platform, "poetry", "poetry-plugin-export")
+            return _exported(f"{tool} poetry export --only main --format requirements.txt --output {EXPORTED}")
+        case "pdm":
+            tool = _tool(platform, "pdm")
+            return _exported(f"PDM_CHECK_UPDATE=0 {tool} pdm export --prod --format requirements --output {EXPORTED}")
+        case "pipenv":
+            tool = _tool(platform, "pipenv")
+            return _exported(f"PIPENV_IGNORE_VIRTUALENVS=1 {tool} pipenv requirements --hash > {EXPORTED}")
+        case _:
+            return [_CREATE, f"{_INSTALL} -r {manifest.file}"]
 
 
-def _uv(source: Source, platform: Platform) -> list[str]:
-    # The app's own code is the source layer: only what it depends on belongs in this one.
-    sync = "uv sync --frozen --no-dev --no-install-project --no-editable --compile-bytecode --python /usr/bin/python3"
-    return [f"UV_PROJECT_ENVIRONMENT={VENV} {sync}"]
-
-
-def _poetry(source: Source, platform: Platform) -> list[str]:
-    tool = _tool(platform, "poetry", "poetry-plugin-export")
-    return [f"{tool} poetry export --only main --format requirements.txt --output {EXPORTED}", *_install_exported()]
-
-
-def _pdm(source: Source, platform: Platform) -> list[str]:
-    export = f"pdm export --prod --format requirements --output {EXPORTED}"
-    return [f"PDM_CHECK_UPDATE=0 {_tool(platform, 'pdm')} {export}", *_install_exported()]
-
-
-def _pipenv(source: Source, platform: Platform) -> list[str]:
-    tool = _tool(platform, "pipenv")
-    return [f"PIPENV_IGNORE_VIRTUALENVS=1 {tool} pipenv requirements --hash > {EXPORTED}", *_install_exported()]
-
-
-def _pyproject(source: Source, platform: Platform) -> list[str]:
-    return [_CREATE, f"{_INSTALL} -r pyproject.toml"]
-
-
-def _install_exported() -> list[str]:
-    return [_CREATE, f"{_INSTALL} -r {EXPORTED}"]
+def _exported(export: str) -> list[str]:
+    return [export, _CREATE, f"{_INSTALL} -r {EXPORTED}"]
 
 
 def _tool(platform: Platform, name: str, *plugins: str) -> str:
@@ -175,25 +161,36 @@ def _inputs(source: Source, manifest: Manifest) -> tuple[str, ...]:
 
 
 def _local_packages(source: Source, manifest: Manifest) -> Iterator[str]:
-    if manifest.manager == "pip":
-        for file in _included(source, manifest.file):
-            for line in (source.read(file) or "").splitlines():
-                editable = _EDITABLE.match(line)
-                target = editable.group(1) if editable else line.split("#")[0].strip()
-                if target.startswith((".", "/")) or (editable and "://" not in target):
-                    yield _normal(target.split("[")[0])
-    elif manifest.manager in ("uv", "poetry"):
-        for package in document(source, manifest.file).get("package", []):
-            origin = package.get("source", {})
-            path = origin.get("editable") or origin.get("directory") or origin.get("path")
-            if origin.get("type") == "directory":
-                path = origin.get("url")
-            if isinstance(path, str) and _normal(path) != ".":
-                yield _normal(path)
-    elif manifest.manager == "pipenv":
-        for package in _pipfile_lock(source).get("default", {}).values():
-            if isinstance(package, dict) and "path" in package:
-                yield _normal(str(package["path"]))  # pyright: ignore[reportUnknownArgumentType]
+    """The folders of the tree that are installed as packages."""
+    match manifest.manager:
+        case "pip":
+            return _local_requirements(source, manifest.file)
+        case "pipenv":
+            packages = _pipfile_lock(source).get("default", {}).values()
+            return (_normal(str(package["path"])) for package in packages if "path" in package)
+        case "uv" | "poetry":
+            return _local_locked(source, manifest.file)
+        case _:
+            return iter(())
+
+
+def _local_requirements(source: Source, file: str) -> Iterator[str]:
+    for path in _included(source, file):
+        for line in (source.read(path) or "").splitlines():
+            editable = _EDITABLE.match(line)
+            target = editable.group(1) if editable else line.split("#")[0].strip()
+            if target.startswith((".", "/")) or (editable and "://" not in target):
+                yield _normal(target.split("[")[0])
+
+
+def _local_locked(source: Source, file: str) -> Iterator[str]:
+    for package in document(source, file).get("package", []):
+        origin: dict[str, Any] = package.get("source", {})
+        path = origin.get("editable") or origin.get("directory") or origin.get("path")
+        if origin.get("type") == "directory":  # so says poetry
+            path = origin.get("url")
+        if isinstance(path, str) and _normal(path) != ".":
+            yield _normal(path)
 
 
 def _normal(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Plans a Python app: which Python, which dependencies, which server and why. Pure: it reads the tree and runs nothing."""
+"""Plans a Python app: which Python, which dependencies, which server and why. Pure: it runs nothing."""
 
 from __future__ import annotations
 
@@ -43,9 +43,16 @@ def plan(source: Source, platform: Platform, version: str | None, start: str | N
     reasons = [
         Reason(f"python {chosen}", because),
         Reason(manifest.manager, f"from {manifest.file}"),
-        *(Reason(f"{requirement} added", f"the start command needs it, {manifest.file} lacks it") for requirement in added),
+        *(
+            Reason(f"{requirement} added", f"the start command needs it, {manifest.file} lacks it")
+            for requirement in added
+        ),
         *(Reason(step.name, step.reason) for step in steps[1:]),
         Reason(f"start: {command.line}", command.because),
     ]
-    env = {**ENV, "PYTHONPATH": "/app/src"} if any(path.startswith("src/") and path.endswith(".py") for path in source.paths) else ENV
+    env = (
+        {**ENV, "PYTHONPATH": "/app/src"}
+        if any(path.startswith("src/") and path.endswith(".py") for path in source.paths)
+        else ENV
+    )
     return Plan("python", chosen, command.line, tuple(reasons), tuple(steps), env, tuple(warnings))

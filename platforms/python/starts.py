@@ -31,7 +31,9 @@ FRAMEWORKS = {"Flask": WSGI, "FastAPI": ASGI, "Starlette": ASGI, "Quart": ASGI, 
 _ASGI_PACKAGES = frozenset({"fastapi", "starlette", "quart", "litestar"})
 _FACTORIES = frozenset({"create_app", "make_app", "build_app", "get_app"})
 _FIRST = ("app", "main", "wsgi", "asgi", "application", "server", "api", "run")
-_NOT_THE_APP = re.compile(r"(^|/)(tests?|docs?|examples?|migrations|node_modules|\.?venv)/|(^|/)(test_|conftest)|_test\.py$")
+_NOT_THE_APP = re.compile(
+    r"(^|/)(tests?|docs?|examples?|migrations|node_modules|\.?venv)/|(^|/)(test_|conftest)|_test\.py$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +79,14 @@ def _framework(source: Source, dependencies: frozenset[str]) -> Start:
     if not found:
         raise BuildFailed(
             "No Flask, Django or FastAPI application was found in the code, so it is not known how to start it",
-            "Say it in nucleo.yml: cmd: {start: \"python main.py\"}",
+            'Say it in nucleo.yml: cmd: {start: "python main.py"}',
         )
     best = found[0]
     rivals = [one for one in found[1:] if _rank(one)[:2] == _rank(best)[:2] and one.path != best.path]
     if rivals and _rank(best)[0] >= len(_FIRST):
         raise BuildFailed(
             f"Both {best.path} and {rivals[0].path} define an application",
-            f"Choose one in nucleo.yml: cmd: {{start: \"{_line(best)}\"}}",
+            f'Choose one in nucleo.yml: cmd: {{start: "{_line(best)}"}}',
         )
     return Start(_line(best), f"{best.framework}, {best.name} in {best.path}")
 

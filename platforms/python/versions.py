@@ -102,7 +102,9 @@ def _exact(platform: Platform, text: str, where: str) -> str:
         for candidate in candidates:
             if candidate == f"{major}.{minor}" or (minor is None and candidate.split(".")[0] == major):
                 return candidate
-    raise BuildFailed(f"{where} asks for Python {text}, which this platform does not have", f"It has: {_list(platform)}")
+    raise BuildFailed(
+        f"{where} asks for Python {text}, which this platform does not have", f"It has: {_list(platform)}"
+    )
 
 
 def _list(platform: Platform) -> str:
