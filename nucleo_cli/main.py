@@ -75,12 +75,12 @@ def _reporting(root: Context, argv: Sequence[str]) -> Context:
 
 
 def _bug(error: Exception, argv: Sequence[str], context: Context) -> int:
-    report = _write_report(error, argv)
-    failure = NucleoError(
-        f"this is a bug in Nucleo: {type(error).__name__}: {error}",
-        f"the report is {report}: please send it along",
-        {"report": str(report)},
-    )
+    try:
+        report = str(_write_report(error, argv))
+        hint = f"the report is {report}: please send it along"
+    except OSError as refused:
+        report, hint = "", f"its report could not be written ({refused}): please tell what you did"
+    failure = NucleoError(f"this is a bug in Nucleo: {type(error).__name__}: {error}", hint, {"report": report})
     failure.code = "bug"  # type: ignore[misc]
     context.terminal.error(failure)
     return Exit.BUG
