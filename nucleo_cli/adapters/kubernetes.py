@@ -1,7 +1,8 @@
 """The cluster's API, spoken in plain JSON.
 
-The kubernetes package reads the kubeconfig (certificates, tokens, exec plugins) and opens the connections; its generated
-models are left out, for they cost more to import than a whole command may take.
+Certificates and tokens are read by kubeconfig.py and the connections are urllib3's, as in the kubernetes package. The
+package itself, which takes longer to import than a whole command may, comes in where it is needed: for credentials from
+exec plugins and auth providers, and for websockets.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -9,22 +10,22 @@ models are left out, for they cost more to import than a whole command may take.
 
 import json
 import logging
+import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import urllib3
-from kubernetes.client.configuration import Configuration
-from kubernetes.client.rest import RESTClientObject
-from kubernetes.config import kube_config
-from kubernetes.config.config_exception import ConfigException
 
+from nucleo_cli.adapters import kubeconfig
 from nucleo_cli.errors import Conflict, NotAllowed, NotFound, NucleoError, Unreachable
 
 Json = dict[str, Any]
 
+_CONNECTIONS = 128
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 30.0
 _PATCHES = {
@@ -51,20 +52,7 @@ def path(
 
 def contexts() -> list[str]:
     """The names of the kubeconfig's contexts; empty when there is no kubeconfig."""
-    try:
-        found, _ = kube_config.list_kube_config_contexts()
-    except ConfigException:
-        return []
-    return [context["name"] for context in found]
-
-
-def current_context() -> str | None:
-    """The kubeconfig's own current context, if any."""
-    try:
-        _, current = kube_config.list_kube_config_contexts()
-    except ConfigException:
-        return None
-    return current["name"] if current else None
+    return kubeconfig.names(kubeconfig.read())
 
 
 class Cluster:
@@ -74,24 +62,40 @@ class Cluster:
     """
 
     def __init__(self, context: str) -> None:
-        # A failing exec plugin is reported by the error that follows; the library would also log a traceback.
-        logging.getLogger().addHandler(logging.NullHandler())
         self.context = context
-        self.configuration = Configuration()
-        self.configuration.retries = False
-        self.configuration.connection_pool_maxsize = 128
+        self._access = kubeconfig.access(context)
+        self.server = self._access.server
+
+    @cached_property
+    def configuration(self) -> Any:
+        """The kubernetes package's own configuration of this context."""
+        from kubernetes.client.configuration import Configuration
+        from kubernetes.config.config_exception import ConfigException
+        from kubernetes.config.kube_config import load_kube_config
+
+        # A failing exec plugin is reported by the error below; the package would also log it.
+        logging.getLogger().addHandler(logging.NullHandler())
+        found = Configuration()
         try:
-            kube_config.load_kube_config(
-                context=context, client_configuration=self.configuration, persist_config=False
-            )
+            load_kube_config(context=self.context, client_configuration=found, persist_config=False)
         except ConfigException as error:
-            raise NotFound(
-                f'the kubeconfig has no usable context "{context}"',
-                "nucleo cluster up starts a local cluster; nucleo cluster use CONTEXT chooses another",
-                {"reason": str(error)},
-            ) from error
-        self.server = str(self.configuration.host)
-        self._pool: urllib3.PoolManager = RESTClientObject(self.configuration).pool_manager
+            hint = "log in to the cluster again, or get a new kubeconfig for it"
+            raise NotAllowed(f'no credentials for cluster "{self.context}": {error}', hint) from error
+        found.retries = False
+        found.connection_pool_maxsize = _CONNECTIONS
+        return found
+
+    @cached_property
+    def _pool(self) -> urllib3.PoolManager:
+        if not self._access.plain:
+            from kubernetes.client.rest import RESTClientObject
+
+            return RESTClientObject(self.configuration).pool_manager
+        tls = {"ssl_context": self._access.tls(), "server_hostname": self._access.cluster.get("tls-server-name")}
+        options: dict[str, Any] = {key: value for key, value in tls.items() if value is not None}
+        if proxy := self._access.proxy or _proxy_of_environment(self.server):
+            return urllib3.ProxyManager(proxy, maxsize=_CONNECTIONS, **options)
+        return urllib3.PoolManager(maxsize=_CONNECTIONS, **options)
 
     def get(self, path: str, **query: Any) -> Json:
         """The object or list at `path`."""
@@ -182,7 +186,14 @@ class Cluster:
         return response
 
     def _send(
-        self, method: str, path: str, query: Json, body: Any, media: str | None, read: float | None, preload: bool = True
+        self,
+        method: str,
+        path: str,
+        query: Json,
+        body: Any,
+        media: str | None,
+        read: float | None,
+        preload: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         url = f"{self.server}{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
         try:
@@ -205,7 +216,18 @@ class Cluster:
         return headers
 
     def _token(self) -> str | None:
+        if self._access.plain:
+            return f"Bearer {self._access.token}" if self._access.token else None
         return self.configuration.get_api_key_with_prefix("authorization")
+
+
+def _proxy_of_environment(server: str) -> str | None:
+    if not any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")):
+        return None
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(server)
+    return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
 
 
 def _chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
@@ -250,7 +272,8 @@ def _failure(status: int, message: str, path: str) -> NucleoError:
         return NotFound(message or f"nothing at {path}", details=details)
     if status == 401:
         return NotAllowed(
-            "the cluster does not accept your credentials", "they may have expired: get new ones for this cluster",
+            "the cluster does not accept your credentials",
+            "they may have expired: get new ones for this cluster",
             details,
         )
     if status == 403:
