@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -37,6 +38,10 @@ def run(argv: Sequence[str], context: Context) -> int:
 
 def main() -> NoReturn:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A locale that has no ✓ is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
     _listen()
     sys.exit(run(sys.argv[1:], Context()))
 

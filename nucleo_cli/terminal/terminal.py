@@ -1,6 +1,7 @@
 """The terminal: follows a workflow, shows a result, asks a question, tells an error."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import IO, Any, TypeVar
@@ -56,7 +57,7 @@ class Terminal:
     def show(self, document: Json, text: str | Callable[[], str]) -> None:
         """The result: the document for machines, the text for people."""
         if self.machine:
-            self._out(json.dumps(document, ensure_ascii=False))
+            self._out(_json(document))
         elif rendered := text if isinstance(text, str) else text():
             self._out(rendered)
 
@@ -70,7 +71,7 @@ class Terminal:
         """The message, what belongs to it, and last what to do next."""
         if self.machine:
             document = {"error": error.message, "code": error.code, "hint": error.hint, "details": dict(error.details)}
-            self._out(json.dumps(document, ensure_ascii=False, default=str))
+            self._out(_json(document))
         style = self.error_style
         lines = [clean(line) for line in error.message.splitlines() or [""]]
         text = "\n".join([f"{style.red('error:')} {lines[0]}", *(f"       {line}" for line in lines[1:])])
@@ -131,6 +132,16 @@ class Terminal:
     def _out(self, text: str) -> None:
         self.stdout.write(text + "\n")
         self.stdout.flush()
+
+
+# JSON may carry these as they are, but a terminal would obey them, and no encoding takes a lone surrogate.
+_UNPRINTABLE = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def _json(document: Json) -> str:
+    """One line of JSON that is safe to look at and reads as exactly the same document."""
+    text = json.dumps(document, ensure_ascii=False, default=str)
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _evidence(error: NucleoError) -> Sequence[str]:

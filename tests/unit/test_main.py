@@ -308,6 +308,12 @@ main.main()
         os.close(writer)
         assert (done.returncode, done.stderr) == (0, "")
 
+    def test_a_locale_without_the_characters_is_no_reason_to_fail(self) -> None:
+        env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+        with self.start("context.terminal.show({}, '✓ done')", env=env) as process:
+            stdout, _ = process.communicate(timeout=60)
+        assert (process.returncode, stdout) == (0, "\\u2713 done\n")
+
 
 def test_every_exit_code_of_the_table_belongs_to_an_error_or_to_the_program() -> None:
     used = {kind.exit for kind, _, _ in ERRORS}
