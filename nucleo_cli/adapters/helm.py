@@ -140,7 +140,7 @@ class Helm:
         dry_run: bool = False,
         timeout: float = TIMEOUT_SECONDS,
     ) -> None:
-        """Installs or upgrades a release. With `dry_run` the cluster checks every object and keeps none."""
+        """Installs or upgrades a release. With `dry_run` nothing is written: the cluster only says its kinds."""
         arguments = upgrade(name, chart, namespace, description, labels or {"nucleo.io/app": name}, history_max)
         self._run(arguments, self._writing(dry_run), values, timeout)
 
