@@ -190,22 +190,18 @@ class Engine:
             self._api.remove_container(container, force=force, v=volumes)
 
     def containers(self, labels: Mapping[str, str], all: bool = True) -> list[Json]:
-        """The containers that have each of the labels, as the Docker Engine API lists them."""
-        filters = {"label": [f"{key}={value}" for key, value in labels.items()]}
+        """The containers that have each of the labels (an empty value stands for any), as the engine lists them."""
         with _translated("The container engine"):
-            return self._api.containers(all=all, filters=filters)
+            return self._api.containers(all=all, filters=_filters(labels))
 
     def inspect(self, container: str) -> Json:
         with _translated(f"Container {container}"):
             return self._api.inspect_container(container)
 
-    def memory(self, container: str) -> int:
-        """How many bytes of memory the running container's processes hold, without the file cache."""
+    def wait(self, container: str) -> int:
+        """Waits until the container has ended and returns its exit code."""
         with _translated(f"Container {container}"):
-            answer = self._api.stats(container, stream=False, one_shot=True).get("memory_stats", {})
-        details = answer.get("stats", {})
-        cached = details.get("total_inactive_file", details.get("inactive_file", 0))
-        return max(0, answer.get("usage", 0) - cached)
+            return self._api.wait(container)["StatusCode"]
 
     def put_archive(self, container: str, path: str, data: bytes | IO[bytes]) -> None:
         """Unpacks a tar into the folder `path` of the container."""
@@ -238,9 +234,8 @@ class Engine:
 
     def volumes(self, labels: Mapping[str, str]) -> list[Json]:
         """The volumes that have each of the labels."""
-        filters = {"label": [f"{key}={value}" for key, value in labels.items()]}
         with _translated("The container engine"):
-            return self._api.volumes(filters=filters)["Volumes"] or []
+            return self._api.volumes(filters=_filters(labels))["Volumes"] or []
 
     def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
         """Creates the volume; one that is there already is fine."""
@@ -295,6 +290,10 @@ def _translated(subject: str) -> Generator[None]:
         raise kinds.get(error.status_code or 0, NucleoError)(f"{subject}: {_explained(error)}") from error
     except (errors.DockerException, requests.exceptions.RequestException) as error:
         raise Unreachable("The container engine does not answer", _HINT, {"cause": str(error)}) from error
+
+
+def _filters(labels: Mapping[str, str]) -> dict[str, list[str]]:
+    return {"label": [f"{key}={value}" if value else key for key, value in labels.items()]}
 
 
 def _explained(error: errors.APIError) -> str:

@@ -1,0 +1,1 @@
+"""The local cluster: a real Kubernetes of one node, in one container."""
