@@ -11,11 +11,12 @@ exec plugins and auth providers, and for websockets.
 import json
 import logging
 import os
+import socket
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
@@ -23,11 +24,15 @@ import urllib3
 from nucleo_cli.adapters import kubeconfig
 from nucleo_cli.errors import Conflict, NotAllowed, NotFound, NucleoError, Unreachable
 
+if TYPE_CHECKING:
+    from nucleo_cli.adapters.channels import Channels
+
 Json = dict[str, Any]
 
 _CONNECTIONS = 128
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 30.0
+_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 _PATCHES = {
     "merge": "application/merge-patch+json",
     "strategic": "application/strategic-merge-patch+json",
@@ -48,6 +53,15 @@ def path(
         parts += ["namespaces", namespace]
     parts += [part for part in (plural, name, subresource) if part]
     return "/".join(parts)
+
+
+def _socket_options() -> list[tuple[int, int, int]]:
+    """A watch or a log may be silent for hours: without keep-alives a dead connection would look the same."""
+    found = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    for name, value in _KEEPALIVE.items():
+        if (option := getattr(socket, name, None)) is not None:
+            found.append((socket.IPPROTO_TCP, option, value))
+    return found
 
 
 def contexts() -> list[str]:
@@ -83,6 +97,7 @@ class Cluster:
             raise NotAllowed(f'no credentials for cluster "{self.context}": {error}', hint) from error
         found.retries = False
         found.connection_pool_maxsize = _CONNECTIONS
+        found.socket_options = _socket_options()
         return found
 
     @cached_property
@@ -93,6 +108,7 @@ class Cluster:
             return RESTClientObject(self.configuration).pool_manager
         tls = {"ssl_context": self._access.tls(), "server_hostname": self._access.cluster.get("tls-server-name")}
         options: dict[str, Any] = {key: value for key, value in tls.items() if value is not None}
+        options["socket_options"] = _socket_options()
         if proxy := self._access.proxy or _proxy_of_environment(self.server):
             return urllib3.ProxyManager(proxy, maxsize=_CONNECTIONS, **options)
         return urllib3.PoolManager(maxsize=_CONNECTIONS, **options)
@@ -160,19 +176,22 @@ class Cluster:
             response.close()
             response.release_conn()
 
-    def websocket(self, path: str, query: list[tuple[str, Any]]) -> Any:
-        """A kubernetes.stream WSClient on an exec or attach path; channels as bytes.
+    def websocket(self, path: str, query: list[tuple[str, Any]]) -> "Channels":
+        """The channels of an exec or attach path.
 
         https://kubernetes.io/docs/reference/using-api/websockets/
         """
         from kubernetes.stream import ws_client  # only run and exec pay for websockets
 
+        from nucleo_cli.adapters.channels import Channels
+
         headers = {"authorization": token} if (token := self._token()) else {}
         url = ws_client.get_websocket_url(self.server + path, query)
         try:
-            return ws_client.WSClient(self.configuration, url, headers, capture_all=False, binary=True)
+            connection = ws_client.create_websocket(self.configuration, url, headers)
         except Exception as error:
             raise _websocket_failed(error, path) from error
+        return Channels(connection.sock, connection.subprotocol)
 
     def _json(self, method: str, path: str, query: Json, body: Any = None, media: str | None = None) -> Json:
         response = self._request(method, path, query, body, media)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from nucleo_cli.domain import labels
-from nucleo_cli.domain.objects import Json, entries, part, texts
+from nucleo_cli.domain.documents import Json, part, parts
 
 
 def name(pod: Json) -> str:
@@ -13,12 +13,12 @@ def name(pod: Json) -> str:
 
 def process(pod: Json) -> str:
     """The process it belongs to; "" for a one-off command."""
-    return texts(pod, "metadata", "labels").get(labels.PROCESS, "")
+    return str(part(pod, "metadata", "labels").get(labels.PROCESS, ""))
 
 
 def containers(pod: Json) -> Sequence[Json]:
     """The statuses of its containers; empty before the node has taken it."""
-    return entries(pod, "status", "containerStatuses")
+    return parts(pod, "status", "containerStatuses")
 
 
 def container(pod: Json, of: str) -> Json:
@@ -29,7 +29,7 @@ def container(pod: Json, of: str) -> Json:
 
 def ready(pod: Json) -> bool:
     """Whether it takes traffic: the condition Ready, and not being deleted."""
-    conditions = entries(pod, "status", "conditions")
+    conditions = parts(pod, "status", "conditions")
     holds = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
     return holds and "deletionTimestamp" not in pod["metadata"]
 
@@ -59,8 +59,8 @@ def status(pod: Json) -> str:
 
 
 def _initializing(pod: Json) -> str:
-    statuses = entries(pod, "status", "initContainerStatuses")
-    total = len(entries(pod, "spec", "initContainers") or statuses)
+    statuses = parts(pod, "status", "initContainerStatuses")
+    total = len(parts(pod, "spec", "initContainers") or statuses)
     for index, each in enumerate(statuses):
         if word := _init_word(each, index, total):
             return f"Init:{word}"

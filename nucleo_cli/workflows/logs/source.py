@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain import pods
-from nucleo_cli.domain.objects import Json, entries, part
+from nucleo_cli.domain.documents import Json, part, parts
 from nucleo_cli.workflows.logs.lines import Line, Stamped, split, stamped
 from nucleo_cli.workflows.logs.position import Position
 
@@ -46,7 +46,7 @@ def sources(pod: Json) -> list[Source]:
     meta = pod["metadata"]
     return [
         Source(meta["namespace"], pods.process(pod), meta["name"], meta["uid"], container["name"])
-        for container in entries(pod, "spec", "containers")
+        for container in parts(pod, "spec", "containers")
     ]
 
 

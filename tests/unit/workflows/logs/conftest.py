@@ -1,6 +1,6 @@
 """A node whose log API breaks off wherever a test says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -58,7 +58,7 @@ class Node:
         return self.pod
 
     @contextmanager
-    def stream(self, path: str, **query: Any) -> Iterator[Iterator[bytes]]:
+    def stream(self, path: str, **query: Any) -> Generator[Iterator[bytes]]:
         self.asked.append(query)
         if self.gone:
             raise NotFound(f"no pod at {path}")
