@@ -10,6 +10,7 @@ Frames: https://www.rfc-editor.org/rfc/rfc6455#section-5.2; channels: the first 
 import os
 import select
 import ssl
+import time
 from typing import Any
 
 from nucleo_cli.errors import Unreachable
@@ -82,6 +83,17 @@ class Channels:
             self.open = False
         self._received += data
         return self._messages()
+
+    def collect(self, seconds: float) -> dict[int, bytes]:
+        """Everything that comes on each channel until the other side ends it; what has come by then after `seconds`."""
+        found: dict[int, bytes] = {}
+        end = time.monotonic() + seconds
+        while self.open and (left := end - time.monotonic()) > 0:
+            self.flush()
+            wait(self, [], left)
+            for channel, data in self.receive():
+                found[channel] = found.get(channel, b"") + data
+        return found
 
     def close(self) -> None:
         """Says goodbye if that is possible at once, and closes."""

@@ -258,12 +258,11 @@ def sockets(cluster: "Cluster", namespace: str, pod: Json) -> str:
     query = [("container", _container(pod)), ("stdout", "true"), ("stderr", "false")]
     query += [("command", word) for word in ("cat", "/proc/net/tcp", "/proc/net/tcp6")]
     try:
-        channel = cluster.websocket(path("v1", "pods", namespace, pod["metadata"]["name"], "exec"), query)
-        channel.run_forever(timeout=5)
-        printed: bytes = channel.read_channel(1)
-    except (NucleoError, OSError):
+        channels = cluster.websocket(path("v1", "pods", namespace, pod["metadata"]["name"], "exec"), query)
+        printed = channels.collect(5).get(1, b"")
+    except NucleoError:
         return ""
-    channel.close()
+    channels.close()
     return printed.decode("utf-8", "replace")
 
 
