@@ -102,7 +102,7 @@ def line(event: Event, style: Style) -> str:
     """The line of an event that stays on the screen; empty when it leaves none."""
     match event:
         case PhaseStarted():
-            return style.dim(f"· {event.name:<{_NAME}} {'':>{_SECONDS}}  {clean(event.detail)}") if event.detail else ""
+            return ""
         case PhaseEnded():
             mark = style.dim("–") if event.skipped else style.green("✓")
             spent = style.dim(f"{event.seconds:>{_SECONDS - 1}.1f}s")

@@ -34,7 +34,7 @@ _WAITING: Mapping[str, tuple[str, str]] = {
     "CreateContainerError": ("the container cannot be created: {message}", "check cmd.start in nucleo.yml"),
     "RunContainerError": ("the container cannot be started: {message}", "check cmd.start in nucleo.yml"),
     "StartError": ("the container cannot be started: {message}", "check cmd.start in nucleo.yml"),
-    "PreStartHookError": ("a start hook failed: {message}", "nucleo logs --previous shows more"),
+    "PreStartHookError": ("a start hook failed: {message}", "the last lines of its log are above"),
 }
 
 # What an exit code of a crashing start command means; 128 and more are signals.
@@ -49,8 +49,8 @@ _EXITS: Mapping[int, tuple[str, str]] = {
         "it was killed (signal 9)",
         "nucleo metrics shows its memory; resources.memory in nucleo.yml raises the limit",
     ),
-    139: ("it crashed (signal 11, segmentation fault)", "nucleo logs --previous shows more"),
-    143: ("it was told to stop (signal 15) and did", "nucleo logs --previous shows more"),
+    139: ("it crashed (signal 11, segmentation fault)", "the last lines of its log are above"),
+    143: ("it was told to stop (signal 15) and did", "the last lines of its log are above"),
 }
 
 
@@ -122,7 +122,7 @@ def _container_failure(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Fai
 
 def _exit(code: int) -> tuple[str, str]:
     return _EXITS.get(
-        code, (f"it exits at once with code {code}", "the log above says why; nucleo logs --previous has all of it")
+        code, (f"it exits at once with code {code}", "the last lines of its log, above, say why")
     )
 
 
