@@ -3,15 +3,17 @@
 Waiting for a rollout is not helm's business: a call ends as soon as the objects are written.
 """
 
+import ctypes
 import json
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +25,7 @@ OLDEST = (3, 18)
 # Without waiting for anything helm is done in a second; hooks that it runs have to end within this.
 TIMEOUT_SECONDS = 300.0
 _ENDING_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1
 
 # JSON leaves these as they are, the YAML reader that helm gives it to does not take them so.
 _UNREADABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
@@ -90,6 +93,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(number or 0) for number in found.groups()) if found else (0,)
 
 
+@cache
 def program_version(program: Path) -> tuple[int, ...]:
     """The version of a helm program, (0,) when it does not say."""
     try:
@@ -177,15 +181,21 @@ class Helm:
 def run(command: Sequence[str], text: str, timeout: float) -> tuple[int, str, str]:
     """Runs a program with `text` on standard input; (exit code, standard output, standard error).
 
-    All three are files without a name: nothing stays behind after a kill, and a program that outlives Nucleo ends its
-    work instead of dying of a broken pipe. It has a session of its own, so ^C does not reach it, and when Nucleo is
-    interrupted it still gets a moment to end: a helm that is killed leaves its release pending.
+    All three are files without a name, so nothing stays behind after a kill. The program has a session of its own, so
+    ^C does not reach it, and when Nucleo is interrupted it still gets a moment to end: a helm that is killed leaves its
+    release pending. When Nucleo itself is killed it dies too: it must not write into what the next deploy does.
     """
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         given.write(text.encode())
         given.seek(0)
         process = subprocess.Popen(
-            command, stdin=given, stdout=output, stderr=errors, env=_environment(), start_new_session=True
+            command,
+            stdin=given,
+            stdout=output,
+            stderr=errors,
+            env=_environment(),
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
         )
         try:
             process.wait(timeout)
@@ -198,6 +208,12 @@ def run(command: Sequence[str], text: str, timeout: float) -> tuple[int, str, st
             _let_end(process)
             raise
         return process.returncode, _read(output), _read(errors)
+
+
+def _die_with_parent() -> None:
+    """PR_SET_PDEATHSIG, on Linux; elsewhere a helm may outlive a killed Nucleo by the second that it takes."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

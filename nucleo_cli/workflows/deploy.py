@@ -175,6 +175,7 @@ def _release(work: Change, intent: _Intent, wish: Wish, live: dict[str, int]) ->
     from nucleo_cli.builder.build import build
 
     app, previous = intent.app, work.history.current
+    work.tools.helm()  # where it is missing, that is better known before the build than after it
     commit = git_facts(app.directory)
     registry = work.tools.registry(intent.settings)
     image = yield from build(
