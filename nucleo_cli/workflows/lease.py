@@ -10,6 +10,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.app import Target
-from nucleo_cli.domain.documents import annotations, parts
+from nucleo_cli.domain.documents import annotations, part, parts
 from nucleo_cli.domain.events import Notice, Work
 from nucleo_cli.errors import Conflict, Locked, NotAllowed, NotFound, NucleoError
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 TTL_SECONDS = 30
 RENEW_SECONDS = 5.0
+_TRIES = 5
 _API = "coordination.k8s.io/v1"
 _PROCESS = "nucleo.io/process"
 
@@ -51,6 +53,7 @@ class HeldLease:
         self._path = _lease_path(target)
         self._app = target.app
         self._uid = lease["metadata"]["uid"]
+        self._mine = _identity(lease)
         self._version = lease["metadata"]["resourceVersion"]
         self._renewed = time.monotonic()
         self._lost = ""
@@ -67,7 +70,7 @@ class HeldLease:
         self._done.set()
         self._thread.join(RENEW_SECONDS)
         try:
-            self._cluster.delete(self._path, {"preconditions": {"uid": self._uid}})
+            self._give_back()
         except NucleoError:
             # Gone already, taken over, or no connection: it frees itself when its time is over.
             return
@@ -81,9 +84,8 @@ class HeldLease:
 
     def _renew(self) -> None:
         while not self._done.wait(RENEW_SECONDS):
-            body = {"metadata": {"resourceVersion": self._version}, "spec": {"renewTime": _now()}}
             try:
-                self._version = self._cluster.patch(self._path, body)["metadata"]["resourceVersion"]
+                self._renew_once()
                 self._renewed = time.monotonic()
             except (NotFound, Conflict):
                 self._lost = "somebody else has taken it over"
@@ -91,16 +93,43 @@ class HeldLease:
             except NucleoError:
                 continue  # no connection just now: check() knows when it has been too long
 
+    def _renew_once(self) -> None:
+        def write() -> None:
+            body = {"metadata": {"resourceVersion": self._version}, "spec": {"renewTime": _now()}}
+            self._version = self._cluster.patch(self._path, body)["metadata"]["resourceVersion"]
 
-def acquire(cluster: "Cluster", target: Target, *, wait: bool = False) -> Work[HeldLease]:
-    """Takes the app's Lease; makes the namespace when it is missing.
+        self._insist(write)
+
+    def _give_back(self) -> None:
+        def delete() -> None:
+            # A take-over keeps the uid, so the version has to fit too: nobody may delete another one's lock.
+            ours = {"uid": self._uid, "resourceVersion": self._version}
+            self._cluster.delete(self._path, {"preconditions": ours})
+
+        self._insist(delete)
+
+    def _insist(self, write: Callable[[], None]) -> None:
+        """Writes again when somebody else wrote to the object (or an answer got lost), but did not take the lock."""
+        for _ in range(_TRIES):
+            try:
+                return write()
+            except Conflict:
+                found = self._cluster.get(self._path)
+                if _identity(found) != self._mine:
+                    raise
+                self._version = found["metadata"]["resourceVersion"]
+        return None
+
+
+def acquire(cluster: "Cluster", target: Target, *, wait: bool = False, create: bool = True) -> Work[HeldLease]:
+    """Takes the app's Lease; makes the namespace when it is missing, without `create` raises NotFound for it.
 
     A dead holder is replaced: at once when it died on this machine, else when its time is over. A living one raises
     Locked, or is waited for with `wait`.
     """
     told = False
     while True:
-        if (lease := _create(cluster, target)) is not None:
+        if (lease := _create(cluster, target, create)) is not None:
             return HeldLease(cluster, target, lease)
         try:
             found = cluster.get(_lease_path(target))
@@ -119,7 +148,7 @@ def acquire(cluster: "Cluster", target: Target, *, wait: bool = False) -> Work[H
         time.sleep(1)
 
 
-def _create(cluster: "Cluster", target: Target) -> dict[str, Any] | None:
+def _create(cluster: "Cluster", target: Target, with_namespace: bool) -> dict[str, Any] | None:
     body = {
         "metadata": {
             "name": _name(target),
@@ -130,12 +159,22 @@ def _create(cluster: "Cluster", target: Target) -> dict[str, Any] | None:
     }
     collection = path(_API, "leases", target.namespace)
     try:
-        return cluster.create(collection, body)
+        try:
+            return cluster.create(collection, body)
+        except NotFound as error:
+            if not with_namespace:
+                raise _no_app(target) from error
+            _create_namespace(cluster, target)
+            return cluster.create(collection, body)
     except Conflict:
         return None
-    except NotFound:
-        _create_namespace(cluster, target)
-        return cluster.create(collection, body)
+
+
+def _no_app(target: Target) -> NotFound:
+    return NotFound(
+        f'no app "{target.app}" is deployed in namespace "{target.namespace}"',
+        "nucleo deploy releases it; nucleo apps lists what is there",
+    )
 
 
 def _create_namespace(cluster: "Cluster", target: Target) -> None:
@@ -197,6 +236,12 @@ def _spec() -> dict[str, Any]:
     }
 
 
+def _identity(lease: dict[str, Any]) -> tuple[str, str]:
+    """Who took the Lease, and when: another one by a take-over, the same after any other change."""
+    spec = part(lease, "spec")
+    return str(spec.get("holderIdentity")), str(spec.get("acquireTime"))
+
+
 def _holder(lease: dict[str, Any]) -> str:
     return str(lease["spec"].get("holderIdentity") or "somebody")
 
@@ -232,8 +277,10 @@ def _machine() -> str:
 def _process(pid: int) -> str:
     """The process by machine, number and start time: numbers are used again, start times are not."""
     try:
-        # Field 22 of /proc/PID/stat; the second field may hold spaces and brackets, so count from its end.
-        started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        # Fields 3 and 22 of /proc/PID/stat; the second may hold spaces and brackets, so count from its end.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        state, started = fields[0], fields[19]
     except (OSError, IndexError):
         return f"{_machine()}:{pid}/gone"
-    return f"{_machine()}:{pid}/{started}"
+    # A zombie is dead; that nobody has asked for its exit code yet does not matter.
+    return f"{_machine()}:{pid}/{'gone' if state in 'ZX' else started}"
