@@ -27,7 +27,7 @@ from nucleo_cli.domain.events import Notice, PhaseEnded, Work
 from nucleo_cli.domain.release import Facts, Revision
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import NucleoError
-from nucleo_cli.workflows.history import History, read_history, recover
+from nucleo_cli.workflows.history import History, is_healthy, mark_healthy, read_history, recover
 from nucleo_cli.workflows.lease import acquire
 from nucleo_cli.workflows.phases import Phase, recorded
 from nucleo_cli.workflows.release import Change, change, resume
@@ -104,6 +104,8 @@ def _deploy(tools: "Tools", app: App, wish: Wish) -> Work[Deployed]:
         work = Change(tools, app.target, lease, history, wish.timeout)
         where = url(app, intent.settings)
         if current is not None and all(is_complete(each) for each in deployments):
+            if not is_healthy(current):
+                mark_healthy(tools.cluster, app.target, current.version)
             yield check.end("nothing changed", skipped=True)
             return Deployed(app, current, where, changed=False)
         yield check.end(_summary(intent))
