@@ -100,6 +100,8 @@ class BuildContainer:
 
     def run(self, step: Step) -> Iterator[Output]:
         """Run a step. Raises BuildFailed with what it printed last."""
+        if step.files:
+            self._engine.put_archive(self._id, "/", layers.texts(step.files, _OWNER_ID))
         env = {"SOURCE_DATE_EPOCH": str(EPOCH), "HOME": "/tmp", **self._host.env, **step.env}  # noqa: S108
         execution = self._engine.exec(
             self._id, ["/bin/bash", "-euo", "pipefail", "-c", step.command], user=USER, env=env, workdir=WORKDIR

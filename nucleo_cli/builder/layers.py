@@ -2,9 +2,10 @@
 
 import gzip
 import hashlib
+import io
 import os
 import tarfile
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
@@ -72,6 +73,18 @@ def write_tree(source: Source, paths: Iterable[str], target: IO[bytes], owner: i
                     folders.add(str(folder))
                     tar.addfile(_member(str(folder), 0o755, owner, tarfile.DIRTYPE))
             _add(tar, source, path, owner)
+
+
+def texts(files: Mapping[str, str], owner: int) -> bytes:
+    """Files by their absolute path as a tar to be unpacked at `/`."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for path, text in sorted(files.items()):
+            content = text.encode()
+            member = _member(path.lstrip("/"), 0o644, owner, tarfile.REGTYPE)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 def blocks(file: IO[bytes]) -> Iterator[bytes]:

@@ -29,6 +29,7 @@ def keys(
             step.command,
             step.output,
             sorted(step.env.items()),
+            sorted(step.files.items()),
             sorted(indexes.items()),
             [(path, source.fingerprint(path)) for path in step.inputs],
             found[-1:],

@@ -18,7 +18,8 @@ class Step:
 
     `inputs` are the source files that the step reads, relative to the source root; they and `command` make the step's
     cache key. `output` is the absolute folder that becomes the layer. `caches` are absolute folders, kept from one
-    build to the next and never part of a layer. `reason` says why the step exists.
+    build to the next and never part of a layer. `files` are put there before it runs, by absolute path. `reason` says
+    why the step exists.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Step:
     inputs: tuple[str, ...] = ()
     caches: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

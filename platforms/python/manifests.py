@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from nucleo_cli.domain.build import Platform, Step
 from nucleo_cli.errors import BuildFailed
 
+from . import locks
 from .versions import document
 
 if TYPE_CHECKING:
     from nucleo_cli.builder.source import Source
 
 VENV = "/app/.venv"
-# Where a manager writes what the lock file says, in the form that uv installs.
+# What a lock file says, in the form that uv installs.
 EXPORTED = "/tmp/requirements.txt"  # noqa: S108  inside the build container
 
 _INSTALL = f"uv pip install --python {VENV} --compile-bytecode"
@@ -78,7 +78,7 @@ def dependencies(source: Source, manifest: Manifest) -> frozenset[str]:
     if manifest.manager == "pip":
         names: Iterable[str] = (name for name, _ in _requirements(source, manifest.file))
     elif manifest.manager == "pipenv":
-        names = _pipfile_lock(source).get("default", {})
+        names = locks.pipfile_lock(source)
     elif manifest is _BARE:
         names = (found.group(1) for line in _project_dependencies(source) if (found := _NAME.match(line)))
     else:
@@ -101,9 +101,15 @@ def warnings(source: Source, manifest: Manifest) -> Iterator[str]:
 
 def install(source: Source, manifest: Manifest, platform: Platform, added: tuple[str, ...]) -> Step:
     """The step that makes /app/.venv; `added` are exact requirements beside those of the manifest."""
-    commands = _commands(source, manifest, platform)
-    if added:
+    files: dict[str, str] = {}
+    if manifest.manager in ("poetry", "pdm", "pipenv"):
+        text = locks.requirements(source, manifest.manager, manifest.file)
+        files = {EXPORTED: text} if text is not None else {}
+    commands = _commands(source, manifest, platform, files)
+    if added and (manifest.manager == "uv" or commands[-1].startswith(f"{_INSTALL} --require-hashes")):
         commands.append(f"{_INSTALL} {' '.join(added)}")
+    elif added:  # together with the others, so that what they need in common is one choice
+        commands[-1] += f" {' '.join(added)}"
     return Step(
         name="dependencies",
         command=" && ".join(commands),
@@ -112,10 +118,11 @@ def install(source: Source, manifest: Manifest, platform: Platform, added: tuple
         inputs=_inputs(source, manifest),
         caches=platform.caches,
         env=_ENV,
+        files=files,
     )
 
 
-def _commands(source: Source, manifest: Manifest, platform: Platform) -> list[str]:
+def _commands(source: Source, manifest: Manifest, platform: Platform, files: Mapping[str, str]) -> list[str]:
     match manifest.manager:
         case "pip":
             hashes = " --require-hashes" if "--hash=" in (source.read(manifest.file) or "") else ""
@@ -125,21 +132,14 @@ def _commands(source: Source, manifest: Manifest, platform: Platform) -> list[st
             only = "--frozen --no-dev --no-install-project --no-editable"
             sync = f"uv sync {only} --compile-bytecode --python /usr/bin/python3"
             return [f"UV_PROJECT_ENVIRONMENT={VENV} {sync}"]
-        case "poetry":
+        case "poetry" | "pdm" | "pipenv":
+            if files:
+                return [_CREATE, f"{_INSTALL} -r {EXPORTED}"]
             tool = _tool(platform, "poetry", "poetry-plugin-export")
-            return _exported(f"{tool} poetry export --only main --format requirements.txt --output {EXPORTED}")
-        case "pdm":
-            tool = _tool(platform, "pdm")
-            return _exported(f"PDM_CHECK_UPDATE=0 {tool} pdm export --prod --format requirements --output {EXPORTED}")
-        case "pipenv":
-            tool = _tool(platform, "pipenv")
-            return _exported(f"PIPENV_IGNORE_VIRTUALENVS=1 {tool} pipenv requirements --hash > {EXPORTED}")
+            export = f"{tool} poetry export --only main --format requirements.txt --output {EXPORTED}"
+            return [export, _CREATE, f"{_INSTALL} -r {EXPORTED}"]
         case _:
             return [_CREATE, f"{_INSTALL} -r {manifest.file}"]
-
-
-def _exported(export: str) -> list[str]:
-    return [export, _CREATE, f"{_INSTALL} -r {EXPORTED}"]
 
 
 def _tool(platform: Platform, name: str, *plugins: str) -> str:
@@ -166,7 +166,7 @@ def _local_packages(source: Source, manifest: Manifest) -> Iterator[str]:
         case "pip":
             return _local_requirements(source, manifest.file)
         case "pipenv":
-            packages = _pipfile_lock(source).get("default", {}).values()
+            packages = locks.pipfile_lock(source).values()
             return (_normal(str(package["path"])) for package in packages if "path" in package)
         case "uv" | "poetry":
             return _local_locked(source, manifest.file)
@@ -225,13 +225,6 @@ def _states_dependencies(source: Source) -> bool:
 
 def _project_dependencies(source: Source) -> list[str]:
     return list(document(source, _BARE.file).get("project", {}).get("dependencies", []))
-
-
-def _pipfile_lock(source: Source) -> dict[str, Any]:
-    try:
-        return json.loads(source.read("Pipfile.lock") or "{}")
-    except ValueError as error:
-        raise BuildFailed(f"Pipfile.lock is not valid JSON: {error}", "Run: pipenv lock") from error
 
 
 def _check(source: Source, manifest: Manifest) -> None:
