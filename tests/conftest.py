@@ -3,12 +3,11 @@
 import os
 import shutil
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.installed import CLUSTER, HOME, Nucleo
+from tests.installed import CLUSTER, CONTEXT, GIVEN, HOME, Nucleo
 
 # A busy machine is slow, and that says nothing about the code.
 settings.register_profile("nucleo", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,7 +27,11 @@ GIT = {
 def clean_environment() -> None:
     """No option, choice or repository of the person who runs the tests reaches them."""
     for name in list(os.environ):
-        if name.startswith(("NUCLEO_", "GIT_")) and name not in ("NUCLEO_KEEP", "GIT_SSL_CAINFO"):
+        if name.startswith(("NUCLEO_", "GIT_")) and name not in (
+            "NUCLEO_KEEP",
+            "NUCLEO_TEST_CONTEXT",
+            "GIT_SSL_CAINFO",
+        ):
             del os.environ[name]
     os.environ.update(GIT)
 
@@ -41,10 +44,13 @@ def nucleo() -> Nucleo:
 
 
 @pytest.fixture(scope="session")
-def cluster(nucleo: Nucleo) -> Iterator[dict[str, Any]]:
-    """A cluster of the tests' own, as `cluster status --json` tells; NUCLEO_KEEP=1 leaves it running in the end."""
+def cluster(nucleo: Nucleo) -> Iterator[str]:
+    """The context of a cluster of the tests' own, or the given one; NUCLEO_KEEP=1 leaves it running in the end."""
+    if GIVEN:
+        yield CONTEXT
+        return
     nucleo("cluster", "up", "--name", CLUSTER, timeout=3600).expect(0)
-    yield nucleo("cluster", "status", "--name", CLUSTER, "--json").expect(0).json
+    yield CONTEXT
     if os.environ.get("NUCLEO_KEEP") != "1":
         nucleo("cluster", "down", "--name", CLUSTER).expect(0)
         shutil.rmtree(HOME)

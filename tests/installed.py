@@ -14,9 +14,12 @@ PROGRAM = str(BIN / "nucleo")
 
 # Kept in the checkout, so that a run that was killed leaves a cluster which the next one finds again.
 HOME = ROOT / "build" / "tests"
-KUBECONFIG = HOME / "kubeconfig"
 CLUSTER = "test"
-CONTEXT = f"nucleo-{CLUSTER}"
+
+# A context of the person's own kubeconfig to test against, instead of a cluster made for the tests.
+GIVEN = os.environ.get("NUCLEO_TEST_CONTEXT", "")
+CONTEXT = GIVEN or f"nucleo-{CLUSTER}"
+KUBECONFIG = Path(os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config") if GIVEN else HOME / "kubeconfig"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,9 @@ class Api:
             trust.load_cert_chain(file.name)
         return httpx.Client(base_url=self.server, verify=trust, trust_env=False, timeout=30)
 
+    def close(self) -> None:
+        self._client.close()
+
     def get(self, path: str, **query: str) -> Json:
         """An object or a list; an empty one when it does not exist."""
         answer = self._client.get(path, params=query)

@@ -3,29 +3,28 @@
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e import sample
 from tests.e2e.api import Api
 from tests.e2e.sample import Sample
-from tests.installed import CONTEXT, KUBECONFIG, Nucleo, Result
+from tests.installed import KUBECONFIG, Nucleo, Result
 
 AppFactory = Callable[..., Sample]
 Faulty = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
-def api(cluster: dict[str, Any]) -> Api:
+def api(cluster: str) -> Iterator[Api]:
     """The API server of the test cluster."""
-    return Api(KUBECONFIG, CONTEXT)
+    api = Api(KUBECONFIG, cluster)
+    yield api
+    api.close()
 
 
 @pytest.fixture(scope="module")
-def app_factory(
-    cluster: dict[str, Any], nucleo: Nucleo, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[AppFactory]:
+def app_factory(cluster: str, nucleo: Nucleo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppFactory]:
     """Makes apps, each in a repository and a namespace of its own; destroys them when the module is over."""
     made: list[Sample] = []
 

@@ -40,6 +40,9 @@ cmd: {{start: python app.py}}
 scale: {{replicas: 1}}
 """
 
+# After which word the options go.
+_SUBCOMMANDS = {"config": 2}
+
 _numbers = count(1)
 _lock = threading.Lock()
 
@@ -58,7 +61,9 @@ class Sample:
         self.namespace = self.name
 
     def __call__(self, command: str, *argv: str, **options: str) -> Result:
-        return self.nucleo(command, "-C", str(self.directory), *argv, **options)  # type: ignore[arg-type]
+        words = [command, *argv]
+        words[_SUBCOMMANDS.get(command, 1) : _SUBCOMMANDS.get(command, 1)] = ["-C", str(self.directory)]
+        return self.nucleo(*words, **options)  # type: ignore[arg-type]
 
     def deploy(self) -> Result:
         """A deploy that has to succeed."""
@@ -72,10 +77,10 @@ class Sample:
         path.chmod(mode)
 
     def configure(self, *lines: str) -> None:
-        """nucleo.yml, with these lines instead of those that begin with the same key."""
+        """nucleo.yml, with these lines instead of those that begin with the same key; `key:` alone leaves it out."""
         keys = {line.split(":")[0] for line in lines}
         kept = [line for line in CONFIG.format(name=self.name).splitlines() if line.split(":")[0] not in keys]
-        self.write("nucleo.yml", "\n".join([*kept, *lines]) + "\n")
+        self.write("nucleo.yml", "\n".join([*kept, *(line for line in lines if not line.endswith(":"))]) + "\n")
 
     def say(self, answer: str) -> str:
         """A one-line edit: the app will answer this."""
