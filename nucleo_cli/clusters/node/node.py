@@ -23,8 +23,8 @@ _ADMIN = "/var/lib/nucleo/admin.conf"
 _STAGES = {
     "api": "the API server answers",
     "node": "the node is Ready",
+    "dns": "names resolve",
     "ingress": "the ingress serves",
-    "addons": "DNS and metrics answer",
 }
 
 
@@ -50,18 +50,22 @@ class Removed:
 
 
 def up(engine: "Engine", name: str = "local") -> Work[LocalCluster]:
-    """Starts the cluster, making what is missing of it; returns when its ingress, DNS and metrics work."""
+    """Starts the cluster, making what is missing of it; returns when pods run, names resolve and the ingress serves."""
     start = time.monotonic()
     full = container_name(name)
     found = find(engine, name)
     changed = found is None or found["State"] != "running"
     if found is None:
         create(engine, name, (yield from image.ensure(engine)), ports.choose(_promised(engine)))
-    elif found["Image"] not in (image.reference(), engine.image_id(image.reference())):
-        yield Notice(f'cluster "{name}" is of another version of Nucleo; nucleo cluster down, then up, renews it')
+    elif changed:
+        yield from _renew(engine, name, found)
+    elif found["Image"] != image.name():
+        yield Notice(
+            f'cluster "{name}" is of another version of Nucleo: docker stop {full}, then cluster up, renews it'
+        )
     if changed:
         yield from _start(engine, name)
-        yield from _await(engine, full)
+    yield from _await(engine, full)
     chosen = ports.bound(engine.inspect(full))
     server = f"https://127.0.0.1:{chosen.api}"
     changed = kubeconfig.add(full, _credentials(engine, full, server)) or changed
@@ -91,7 +95,7 @@ def down(engine: "Engine", name: str = "local") -> Work[Removed]:
     # The volume goes last, for it shows a run after a killed one that there is something left to do.
     if volumes := engine.volumes(labels(name)):
         if engine.info().get("CgroupVersion", "1") == "1":
-            removed += yield from _remove_cgroups(engine, name, found["Image"] if found else image.reference())
+            removed += yield from _remove_cgroups(engine, name, found["Image"] if found else image.name())
         for volume in volumes:
             engine.remove_volume(volume["Name"])
             removed.append(f"volume {volume['Name']}")
@@ -114,6 +118,17 @@ def existing(engine: "Engine", name: str) -> dict[str, Any]:
     if found["State"] != "running":
         raise NotFound(f'The local cluster "{name}" is stopped', "nucleo cluster up")
     return found
+
+
+def _renew(engine: "Engine", name: str, found: dict[str, Any]) -> Work[None]:
+    """Makes a stopped cluster's container again from this version's image; the data stays, it is on the volume."""
+    wanted = image.name()
+    if found["Image"] != wanted:
+        yield Notice(f'cluster "{name}" moves to {wanted}')
+        yield from image.ensure(engine)
+        kept = ports.bound(engine.inspect(found["Id"]))
+        engine.remove_container(found["Id"])
+        create(engine, name, wanted, kept)
 
 
 def _promised(engine: "Engine") -> set[int]:
@@ -141,20 +156,19 @@ def _start(engine: "Engine", name: str) -> Work[None]:
 
 
 def _await(engine: "Engine", full: str) -> Work[None]:
+    """Waits for each stage of the start, in order; a node that is up has them all behind it."""
     start = time.monotonic()
     reached = ""
-    yield PhaseStarted("node", "starting the node")
     running = engine.exec(full, ["nucleo-wait"])
-    for stage in _lines(iter(running)):
-        if stage in _STAGES:
-            reached = stage
-            yield PhaseEnded(stage, time.monotonic() - start, detail=_STAGES[stage])
-    if running.code or reached != "addons":
-        hint = "nucleo cluster status --logs addons"
-        raise NucleoError(f"The cluster did not start; {_STAGES.get(reached, 'nothing answers')}, but no more", hint)
+    for reached in lines(iter(running)):
+        yield PhaseEnded(reached, time.monotonic() - start, detail=_STAGES.get(reached, ""))
+    if running.code:
+        so_far = _STAGES.get(reached, "nothing answers")
+        raise NucleoError(f"The cluster did not start: {so_far}, but no more", "nucleo cluster status --logs addons")
 
 
-def _lines(chunks: Iterator[tuple[str, bytes]]) -> Iterator[str]:
+def lines(chunks: Iterator[tuple[str, bytes]]) -> Iterator[str]:
+    """The lines of both streams of a command, as they come."""
     rest = b""
     for _, chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")

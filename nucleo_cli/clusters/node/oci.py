@@ -1,4 +1,4 @@
-"""Writes an image of one layer as an OCI archive: for the add-ons, which are a single program each.
+"""Writes an image of one layer as an OCI archive that containerd imports.
 
 https://github.com/opencontainers/image-spec/blob/main/image-layout.md
 """
@@ -16,7 +16,7 @@ _TYPES = "application/vnd.oci.image"
 
 
 def write_archive(program: Path, reference: str, archive: Path) -> None:
-    """An image `reference` whose root holds the program alone, which it runs; the same input gives the same bytes."""
+    """An image `reference` that holds the program, which it runs, and /tmp. The same input gives the same bytes."""
     layer = _layer(program)
     config = _json(
         {
