@@ -73,7 +73,7 @@ def find(node: Node, *path: str) -> Entry | None:
     for key in path:
         if not isinstance(node, Map):
             return None
-        entry = next((each for each in node if matched(each.key) == matched(key)), None)
+        entry = node.entries.get(key) or next((each for each in node if matched(each.key) == matched(key)), None)
         if entry is None:
             return None
         node = entry.node

@@ -10,16 +10,25 @@ from nucleo_cli.config.kinds import TEXT, Kind, MisfitError, Single
 from nucleo_cli.config.nodes import Node, quoted
 from nucleo_cli.config.problems import Place
 
+# Longer ones belong in a script; shlex takes seconds for a single word of a megabyte.
+LONGEST_COMMAND = 8_192
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
 def _stripped(text: str) -> str:
     if not text.strip():
         raise MisfitError
+    if len(text) > LONGEST_COMMAND:
+        raise MisfitError(f"must be at most {LONGEST_COMMAND} characters, got {len(text)}", "write a script for it")
     return text.strip()
 
 
-_TEXT = Single("a script of the repository or a command line", _stripped, {"type": "string", "minLength": 1}, TEXT)
+_TEXT = Single(
+    "a script of the repository or a command line",
+    _stripped,
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_COMMAND},
+    TEXT,
+)
 
 
 class Command(Kind[str]):

@@ -241,14 +241,14 @@ ENVIRONMENT = r"[a-z]([a-z0-9-]{0,18}[a-z0-9])?"
 def check_env_name(name: str) -> None:
     if name == "PORT":
         raise MisfitError("is set by Nucleo, to the first internal port of `ports`", "leave it out, or change `ports`")
-    if not re.fullmatch(ENV_NAME, name) or len(name) > 255:
+    if len(name) > 255 or not re.fullmatch(ENV_NAME, name):
         raise MisfitError
 
 
 def check_sysctl(name: str) -> None:
     if "/" in name:
         raise MisfitError(hint=f"write {name.replace('/', '.')}")
-    if not re.fullmatch(SYSCTL, name) or len(name) > 253:
+    if len(name) > 253 or not re.fullmatch(SYSCTL, name):
         raise MisfitError
 
 

@@ -125,3 +125,9 @@ def test_a_quote_that_is_never_closed(problems: Problems) -> None:
 def test_scripts_of_environments_are_checked_too(problems: Problems) -> None:
     text = "platform: python\nenvironments: {prod: {cmd: {pre_stop: a/b}}}"
     assert problems(text) == ['2:29: environments.prod.cmd.pre_stop names "a/b", which does not exist']
+
+
+def test_a_command_is_not_endless(problems: Problems) -> None:
+    assert problems(f"platform: python\ncmd: {{start: {'a' * 8193}}}") == [
+        "2:7: cmd.start must be at most 8192 characters, got 8193"
+    ]
