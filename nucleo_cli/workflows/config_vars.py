@@ -102,7 +102,8 @@ def edit(tools: "Tools", target: Target, wanted: Edit, *, timeout: float | None 
 
     The running release itself is returned when nothing would change.
     """
-    with (yield from acquire(tools.cluster, target)) as lease:
+    sets = bool(wanted.config or wanted.secrets)
+    with (yield from acquire(tools.cluster, target, create=sets)) as lease:
         history = recover(tools.cluster, read_history(tools.cluster, target))
         current = history.current
         if current is None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Helm copies a release's labels to the next one, so the label's value says for which revision it holds.
 _HEALTHY = "nucleo.io/healthy"
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,15 @@ class History:
 
     @property
     def current(self) -> Revision | None:
-        """What should be running now."""
-        return next((each for each in reversed(self.revisions) if each.status == DEPLOYED), None)
+        """What should be running now.
+
+        A helm that was killed between the two writes that end an upgrade leaves none that it calls deployed; then it is
+        the newest that it ever called so.
+        """
+        for status in (DEPLOYED, SUPERSEDED):
+            if found := next((each for each in reversed(self.revisions) if each.status == status), None):
+                return found
+        return None
 
     @property
     def good(self) -> Revision | None:
@@ -93,11 +101,13 @@ def mark_failed(cluster: "Cluster", target: Target, version: int, reason: str) -
 
 
 def _rewrite(cluster: "Cluster", target: Target, version: int, status: str, description: str) -> None:
-    for _ in range(5):
+    for left in reversed(range(_TRIES)):
         secret: dict[str, Any] = cluster.get(_secret(target, version))
         try:
             cluster.replace(_secret(target, version), encode_status(secret, status, description))
         except Conflict:
+            if not left:
+                raise
             continue
         return
 

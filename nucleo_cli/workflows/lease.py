@@ -110,12 +110,12 @@ class HeldLease:
 
     def _insist(self, write: Callable[[], None]) -> None:
         """Writes again when somebody else wrote to the object (or an answer got lost), but did not take the lock."""
-        for _ in range(_TRIES):
+        for left in reversed(range(_TRIES)):
             try:
                 return write()
             except Conflict:
                 found = self._cluster.get(self._path)
-                if _identity(found) != self._mine:
+                if not left or _identity(found) != self._mine:
                     raise
                 self._version = found["metadata"]["resourceVersion"]
         return None

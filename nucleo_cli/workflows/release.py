@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nucleo_cli.domain.app import Target
 from nucleo_cli.domain.events import Notice, Warned, Work
-from nucleo_cli.domain.release import Revision
+from nucleo_cli.domain.release import DEPLOYED, SUPERSEDED, Revision
 from nucleo_cli.errors import Interrupted, Locked, NucleoError, RolloutFailed
 from nucleo_cli.workflows.history import History, mark_failed, mark_healthy, read_history, recover
 from nucleo_cli.workflows.phases import Phase
@@ -29,6 +29,11 @@ class Change:
     history: History
     timeout: float | None = None
 
+    @property
+    def before(self) -> int:
+        """The number of the last release before this change; 0 when there is none."""
+        return self.history.last.version if self.history.last else 0
+
 
 def change(work: Change, write: Callable[[], None], about: str) -> Work[Revision]:
     """Writes a new release by `write` (one call of helm), and follows it until it is healthy.
@@ -42,7 +47,7 @@ def change(work: Change, write: Callable[[], None], about: str) -> Work[Revision
     except Locked:
         raise
     except (NucleoError, Interrupted) as failure:
-        yield from _restore(work, failure)
+        yield from _restore(work, failure, work.before)
         raise
     mark_healthy(work.tools.cluster, work.target, revision.version)
     return revision
@@ -55,7 +60,7 @@ def resume(work: Change, revision: Revision) -> Work[Revision]:
     except Locked:
         raise
     except (NucleoError, Interrupted) as failure:
-        yield from _restore(work, failure)
+        yield from _restore(work, failure, revision.version - 1)
         raise
     mark_healthy(work.tools.cluster, work.target, revision.version)
     return revision
@@ -69,8 +74,7 @@ def _write(work: Change, write: Callable[[], None], about: str) -> Work[Revision
     # Helm can end well although it could not write its record (helm#13189): only what is in the cluster counts.
     after = read_history(work.tools.cluster, work.target)
     revision = after.current
-    before = work.history.last.version if work.history.last else 0
-    if revision is None or revision.version <= before:
+    if revision is None or revision.version <= work.before:
         raise NucleoError(
             "helm said that all is well, but the cluster has no new release", "run the same command again"
         )
@@ -86,9 +90,10 @@ def _watch(work: Change) -> Work[Ready]:
     return ready
 
 
-def _restore(work: Change, failure: NucleoError | Interrupted) -> Work[None]:
+def _restore(work: Change, failure: NucleoError | Interrupted, before: int) -> Work[None]:
+    """`before` is the last revision that this change has nothing to do with."""
     try:
-        said = yield from _put_back(work, _reason(failure))
+        said = yield from _put_back(work, _reason(failure), before)
     except NucleoError as error:
         yield Warned(f"the last good release could not be put back: {error.message}", "run the same command again")
         return
@@ -98,10 +103,10 @@ def _restore(work: Change, failure: NucleoError | Interrupted) -> Work[None]:
             failure.restored = said
 
 
-def _put_back(work: Change, reason: str) -> Work[str]:
+def _put_back(work: Change, reason: str, before: int) -> Work[str]:
     cluster, target = work.tools.cluster, work.target
     history = recover(cluster, read_history(cluster, target))
-    good, last = history.good, history.last
+    good, last = history.good or _unseen(history, before), history.last
     if last is None or (good is not None and good.version == last.version):
         return ""
     if good is None:
@@ -115,6 +120,12 @@ def _put_back(work: Change, reason: str) -> Work[str]:
         return f"release {good.version} was put back as release {last.version + 1}; it is not healthy yet"
     mark_healthy(cluster, target, last.version + 1)
     return f"release {good.version} serves again, as release {last.version + 1}"
+
+
+def _unseen(history: History, newest: int) -> Revision | None:
+    """What ran before, though nobody saw it healthy (helm alone made it): better than to remove the app."""
+    ran = [each for each in history.revisions if each.version <= newest and each.status in (DEPLOYED, SUPERSEDED)]
+    return ran[-1] if ran else None
 
 
 def _reason(failure: NucleoError | Interrupted) -> str:

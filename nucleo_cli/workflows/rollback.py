@@ -43,7 +43,7 @@ def roll_back(
 
     Raises NotFound for a release that is not kept, or whose secrets are gone.
     """
-    with (yield from acquire(tools.cluster, target, wait=wait_lock)) as lease:
+    with (yield from acquire(tools.cluster, target, wait=wait_lock, create=False)) as lease:
         history = recover(tools.cluster, read_history(tools.cluster, target))
         undone = history.current
         source = _previous(history) if version is None else history.version(version)

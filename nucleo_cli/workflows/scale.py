@@ -27,7 +27,7 @@ def scale(
 
     Raises NotFound for a process that does not exist, UsageError for one that scales itself.
     """
-    with (yield from acquire(cluster, target)) as lease:
+    with (yield from acquire(cluster, target, create=False)) as lease:
         deployments = _deployments(cluster, target)
         _refuse_unknown(target, wanted, deployments)
         _refuse_autoscaled(cluster, target, wanted)
@@ -53,7 +53,7 @@ def restart(
 
     When the new pods do not become healthy, the old ones, which never stopped serving, stay.
     """
-    with (yield from acquire(cluster, target)) as lease:
+    with (yield from acquire(cluster, target, create=False)) as lease:
         deployments = _deployments(cluster, target)
         chosen = {name: deployments.get(name) for name in processes} if processes else dict(deployments)
         _refuse_unknown(target, chosen, deployments)

@@ -1,0 +1,47 @@
+"""A cluster, a helm and an app of their own for every test, and no waiting."""
+
+from typing import Any, NoReturn
+
+import pytest
+
+from nucleo_cli.domain.app import Target
+from nucleo_cli.workflows import rollout
+from nucleo_cli.workflows.tools import Tools
+from tests.unit.workflows.fake_cluster import Controller, FakeCluster
+from tests.unit.workflows.fake_helm import FakeHelm
+
+
+def unwanted(*_: Any) -> NoReturn:
+    raise AssertionError("nothing here may need this")
+
+
+@pytest.fixture
+def target() -> Target:
+    return Target("shop", "shop")
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    return FakeCluster("shop")
+
+
+@pytest.fixture
+def controller(cluster: FakeCluster) -> Controller:
+    return Controller(cluster)
+
+
+@pytest.fixture
+def helm(cluster: FakeCluster, controller: Controller) -> FakeHelm:
+    return FakeHelm(cluster)
+
+
+@pytest.fixture
+def tools(cluster: FakeCluster, helm: FakeHelm) -> Tools:
+    return Tools(cluster, lambda: helm, unwanted, unwanted)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rollout that gets nowhere is given up at once."""
+    monkeypatch.setattr(rollout, "DEADLINE_SECONDS", 0.05)
+    monkeypatch.setattr(rollout, "_TICK_SECONDS", 0.01)
