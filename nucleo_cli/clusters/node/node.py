@@ -110,6 +110,11 @@ def find(engine: "Engine", name: str) -> dict[str, Any] | None:
     return next(iter(engine.containers(labels(name))), None)
 
 
+def exists(engine: "Engine", name: str) -> bool:
+    """Whether anything of the cluster is there to be lost."""
+    return find(engine, name) is not None or bool(engine.volumes(labels(name)))
+
+
 def existing(engine: "Engine", name: str) -> dict[str, Any]:
     """The cluster's running container. Raises NotFound when there is none or it is stopped."""
     found = find(engine, name)
