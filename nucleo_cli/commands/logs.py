@@ -56,6 +56,8 @@ def command(
     for shown in read_logs(context.cluster, context.target, Query(process, since, tail, previous, follow)):
         if isinstance(shown, list):
             view.show(shown)
+        elif isinstance(shown, frozenset):
+            view.expect(shown)
         else:
             view.tell(shown)
         if time.monotonic() > end:

@@ -1,10 +1,13 @@
 """What a pod's own JSON says about it, in the words that `kubectl get pods` uses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from nucleo_cli.domain import labels
-from nucleo_cli.domain.documents import Json, part, parts
+from nucleo_cli.domain.documents import part, parts
+
+Json = Mapping[str, Any]
 
 
 def name(pod: Json) -> str:

@@ -53,6 +53,10 @@ class LogView:
         self._message = _message(terminal, raw)
         self._pods: set[str] = set()
 
+    def expect(self, pods: Iterable[str]) -> None:
+        """The pods whose lines may come: with more than one, each line says from which it is."""
+        self._pods.update(pods)
+
     def show(self, lines: Iterable[Line]) -> None:
         self._write([self._render(line) for line in self._counted(lines)])
 
@@ -65,7 +69,6 @@ class LogView:
             self._terminal.note(self._terminal.error_style.dim(clean(text)))
 
     def _counted(self, lines: Iterable[Line]) -> list[Line]:
-        """Whether a prefix is needed is decided for the whole batch: as soon as two pods have spoken."""
         batch = list(lines)
         if len(self._pods) < 2:
             self._pods.update(line.pod for line in batch)

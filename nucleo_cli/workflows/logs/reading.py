@@ -22,7 +22,8 @@ from nucleo_cli.workflows.processes import check_process, read_deployments
 if TYPE_CHECKING:
     from nucleo_cli.adapters.kubernetes import Cluster
 
-Shown = list[Line] | Event
+PodNames = frozenset[str]
+Shown = list[Line] | Event | PodNames
 
 
 @dataclass(slots=True)
@@ -36,13 +37,15 @@ class Start:
 
 
 def read_logs(cluster: "Cluster", target: Target, query: Query) -> Iterator[Shown]:
-    """Batches of lines, and events about what cannot be shown; endless when `query.follow`.
+    """First the names of the pods that are there, then batches of lines, and events about what cannot be shown.
 
+    Endless when `query.follow`.
     NotFound when there is no such app or process.
     """
     selector = labels.of_processes(target.app, query.process)
     listed = cluster.get(path("v1", "pods", target.namespace), labelSelector=selector)
     found: list[Json] = listed.get("items") or []
+    yield frozenset(pods.name(pod) for pod in found)
     if not found:
         yield _no_pods(cluster, target, query)
     since = int(cluster.server_time() - (query.since or 0)) if _limited(query) else -1
