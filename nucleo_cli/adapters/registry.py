@@ -114,6 +114,9 @@ class Registry:
         """The bytes of a blob as they come. Raises after the last where they are not what `digest` says."""
         path, total = f"/v2/{repository}/blobs/{digest}", hashlib.sha256()
         with self._opened(path) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise self._refused(answer, f"GET {path}")
             try:
                 for part in answer.iter_raw(1 << 18):
                     total.update(part)

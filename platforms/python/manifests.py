@@ -242,7 +242,7 @@ def _nothing_found(source: Source) -> BuildFailed:
             return BuildFailed(
                 f"{likely[0]} is not read: the name is {manifest.file}", f"Run: git mv {likely[0]} {manifest.file}"
             )
-    if document(source, _BARE.file).get("tool", {}).get("poetry"):
+    if "poetry" in document(source, _BARE.file).get("tool", {}):
         return BuildFailed("pyproject.toml is Poetry's, but there is no poetry.lock", "Run: poetry lock")
     if source.has(_BARE.file):
         return BuildFailed(
