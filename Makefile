@@ -47,8 +47,8 @@ packaging: setup ## The wheel, installed clean
 e2e: setup ## The installed program against a real cluster; NUCLEO_KEEP=1 leaves it running
 	@$(PYTEST) tests/e2e
 
-bench: setup ## Measure the budgets beside the raw tools
-	@$(BIN)/python tests/bench
+bench: setup ## Measure the budgets beside the raw tools; ONLY=help,ps RUNS=3 CLUSTER=local JSON=bench.json
+	@$(BIN)/python -m tests.bench $(ONLY:%=--only %) $(RUNS:%=--runs %) $(CLUSTER:%=--cluster %) $(JSON:%=--json %)
 
 clean: ## Remove what building and testing left in this folder; cluster and caches stay
 	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache nucleo_cli/_assets

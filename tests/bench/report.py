@@ -1,0 +1,67 @@
+"""What was measured, as a Markdown table for people and as JSON for programs."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from tests.bench.measure import Row, Timing, median
+
+_HEAD = ("what", "Nucleo: median (min-max)", "beside: by hand", "median (min-max)", "ratio", "budget")
+
+
+def markdown(rows: Sequence[Row], machine: str) -> str:
+    """The table, then a line for each comparison, then the machine."""
+    lines = [f"| {' | '.join(_HEAD)} |", f"|{'---|' * len(_HEAD)}", *(_line(row) for row in rows), ""]
+    lines += [f"- {row.command}: {'; '.join(said)}" for row in rows if (said := _said(row))]
+    return "\n".join([*lines, "", f"Machine: {machine}"])
+
+
+def document(rows: Iterable[Row], machine: str) -> dict[str, Any]:
+    """Every single run, so that nothing is hidden by a median."""
+    return {"machine": machine, "rows": [{**asdict(row), "ratio": _ratio(row)} for row in rows]}
+
+
+def _line(row: Row) -> str:
+    ratio = _ratio(row)
+    budget = row.budget.text(median(row.ours), ratio) if row.ours else ""
+    cells = (
+        row.command,
+        _spread(row.ours),
+        row.beside,
+        _spread(row.theirs),
+        "" if ratio is None else f"{ratio:.2f}",
+        budget,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _ratio(row: Row) -> float | None:
+    return median(row.ours) / median(row.theirs) if row.ours and row.theirs else None
+
+
+def _spread(timings: Sequence[Timing]) -> str:
+    if not timings:
+        return ""
+    seconds = sorted(timing.seconds for timing in timings)
+    return f"{median(timings):.2f} s ({seconds[0]:.2f}-{seconds[-1]:.2f})"
+
+
+def _said(row: Row) -> list[str]:
+    parts = [
+        f"{who} {text}" for who, timings in (("Nucleo", row.ours), ("by hand", row.theirs)) if (text := _parts(timings))
+    ]
+    return [each for each in (row.note, *row.findings, *parts) if each]
+
+
+def _parts(timings: Sequence[Timing]) -> str:
+    """The medians of what a run consists of."""
+    timings = [replace(timing, parts={**timing.parts, **_cpu(timing)}) for timing in timings]
+    names = list(dict.fromkeys(name for timing in timings for name in timing.parts))
+    medians = {
+        name: median([Timing(timing.parts[name]) for timing in timings if name in timing.parts]) for name in names
+    }
+    return ", ".join(f"{name} {seconds:.2f} s" for name, seconds in medians.items())
+
+
+def _cpu(timing: Timing) -> dict[str, float]:
+    return {"computing": timing.facts["cpu"]} if "cpu" in timing.facts else {}
