@@ -121,9 +121,7 @@ def _container_failure(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Fai
 
 
 def _exit(code: int) -> tuple[str, str]:
-    return _EXITS.get(
-        code, (f"it exits at once with code {code}", "the last lines of its log, above, say why")
-    )
+    return _EXITS.get(code, (f"it exits at once with code {code}", "the last lines of its log, above, say why"))
 
 
 def _memory_limit(pod: Mapping[str, Any], container: str) -> str:
@@ -141,6 +139,9 @@ class Listener:
     loopback: bool
 
 
+_LOCAL = re.compile(r"([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4})")
+
+
 def listeners(table: str) -> frozenset[Listener]:
     """The listening sockets of /proc/net/tcp and /proc/net/tcp6, as printed by the kernel.
 
@@ -149,9 +150,8 @@ def listeners(table: str) -> frozenset[Listener]:
     found: set[Listener] = set()
     for line in table.splitlines():
         fields = line.split()
-        if len(fields) > 3 and fields[3] == "0A" and ":" in fields[1]:
-            address, _, port = fields[1].partition(":")
-            found.add(Listener(int(port, 16), _is_loopback(address)))
+        if len(fields) > 3 and fields[3] == "0A" and (local := _LOCAL.fullmatch(fields[1])):
+            found.add(Listener(int(local[2], 16), _is_loopback(local[1])))
     return frozenset(found)
 
 

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nucleo_cli.adapters.kubernetes import path
@@ -78,14 +77,16 @@ class _Watch:
         self._closed = threading.Event()
         self._shown: dict[str, PodChanged] = {}
         self._looked: dict[str, float] = {}
+        self._first: dict[tuple[str, str], float] = {}
         self._selector = f"nucleo.io/app={self.target.app}"
-        for kind, api, store in (
+        stores = (
             ("deployments", "apps/v1", self.deployments),
             ("replicasets", "apps/v1", self.sets),
             ("pods", "v1", self.pods),
-        ):
-            version = self._list(kind, api, store)
-            threading.Thread(target=self._follow, args=(kind, api, version), name=f"watch {kind}", daemon=True).start()
+        )
+        # All lists before the first watch: nobody would end it when a later list fails.
+        for followed in [(kind, api, self._list(kind, api, store)) for kind, api, store in stores]:
+            threading.Thread(target=self._follow, args=followed, name=f"watch {followed[0]}", daemon=True).start()
 
     def close(self) -> None:
         self._closed.set()
@@ -101,7 +102,7 @@ class _Watch:
 
     def changes(self) -> Iterator[PodChanged]:
         """The pods of the new release whose state is another than last shown."""
-        for pod in self._new_pods():
+        for pod in self.new_pods():
             event = _event(pod)
             if self._shown.get(event.pod) != event:
                 self._shown[event.pod] = event
@@ -115,7 +116,7 @@ class _Watch:
 
     def failure(self) -> Failure | None:
         """The first certain sign that this rollout cannot succeed."""
-        for deployment in self.deployments.values():
+        for deployment in filter(_is_observed, self.deployments.values()):
             for condition in parts(deployment, "status", "conditions"):
                 if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
                     return Failure(
@@ -123,16 +124,18 @@ class _Watch:
                         f"the cluster refuses its pods: {condition.get('message', '')}",
                         "nucleo doctor checks quotas and rights",
                     )
-        for pod in self._new_pods():
-            if found := diagnose(pod, _age(pod)) or self._look_inside(pod):
+        for pod in self.new_pods():
+            if found := diagnose(pod, self._seconds_since(pod, "seen")) or self._look_inside(pod):
                 return found
         return None
 
     def _look_inside(self, pod: Json) -> Failure | None:
         """For a pod that runs but is not ready: does it listen somewhere else than nucleo.yml says?"""
         name = pod["metadata"]["name"]
-        expected, running = _expected_port(pod), _running_seconds(pod)
-        if expected is None or _is_ready(pod) or running < _LOOK_INSIDE_SECONDS:
+        expected = _expected_port(pod)
+        if expected is None or _is_ready(pod) or not _is_running(pod):
+            return None
+        if self._seconds_since(pod, f"running {_event(pod).restarts}") < _LOOK_INSIDE_SECONDS:
             return None
         if time.monotonic() - self._looked.get(name, 0) < _LOOK_INSIDE_SECONDS / 2:
             return None
@@ -144,7 +147,7 @@ class _Watch:
             return None
         return Failure(found.reason, found.summary, found.hint, pod=name, container=_container(pod))
 
-    def _new_pods(self) -> list[Json]:
+    def new_pods(self) -> list[Json]:
         """The pods of each Deployment's newest ReplicaSet, without those that are being deleted."""
         newest = {uid for each in self.deployments.values() if (uid := self._newest_set(each))}
         return [
@@ -153,12 +156,17 @@ class _Watch:
             if "deletionTimestamp" not in pod["metadata"] and newest & {owner["uid"] for owner in _owners(pod)}
         ]
 
+    def _seconds_since(self, pod: Json, what: str) -> float:
+        """Since this was first asked about the pod: this machine's clock and the cluster's may be hours apart."""
+        now = time.monotonic()
+        return now - self._first.setdefault((pod["metadata"]["name"], what), now)
+
     def _newest_set(self, deployment: Json) -> str | None:
         own = [
             each for each in self.sets.values() if deployment["metadata"]["uid"] in {o["uid"] for o in _owners(each)}
         ]
         # Only once the controller has seen this generation does its annotation name the newest ReplicaSet's revision.
-        if number(deployment, "status", "observedGeneration") < deployment["metadata"]["generation"]:
+        if not _is_observed(deployment):
             return None
         revision = _revision(deployment)
         return next((each["metadata"]["uid"] for each in own if _revision(each) == revision), None)
@@ -223,9 +231,13 @@ def is_complete(deployment: Mapping[str, Any]) -> bool:
     https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment
     """
     wanted = deployment["spec"].get("replicas", 1)
-    observed = number(deployment, "status", "observedGeneration") >= deployment["metadata"]["generation"]
     counts = ("updatedReplicas", "replicas", "availableReplicas")
-    return observed and all(number(deployment, "status", count) == wanted for count in counts)
+    return _is_observed(deployment) and all(number(deployment, "status", count) == wanted for count in counts)
+
+
+def _is_observed(deployment: Mapping[str, Any]) -> bool:
+    """Whether the status is about the newest spec."""
+    return number(deployment, "status", "observedGeneration") >= deployment["metadata"]["generation"]
 
 
 def failed(cluster: "Cluster", target: Target, failure: Failure) -> RolloutFailed:
@@ -267,14 +279,14 @@ def sockets(cluster: "Cluster", namespace: str, pod: Json) -> str:
 
 
 def _late(cluster: "Cluster", target: Target, watch: _Watch, timeout: float | None) -> NucleoError:
-    pods = [pod for pod in watch.pods.values() if not _is_ready(pod) and "deletionTimestamp" not in pod["metadata"]]
+    pods = [pod for pod in watch.new_pods() if not _is_ready(pod)]
     log: list[str] = []
     about = "it is not healthy"
     if pods:
         pod = max(pods, key=lambda each: each["metadata"]["creationTimestamp"])
         log = last_lines(cluster, target.namespace, pod["metadata"]["name"], _container(pod), False)
         port = _expected_port(pod)
-        nothing = port and _running_seconds(pod) and not listeners(sockets(cluster, target.namespace, pod))
+        nothing = port and _is_running(pod) and not listeners(sockets(cluster, target.namespace, pod))
         about = f"{pod['metadata']['name']}: " + (f"nothing listens on port {port}" if nothing else "it is not ready")
     spent = f"after {timeout or DEADLINE_SECONDS:g} s"
     details = {"reason": "NotReady", "log": log}
@@ -323,14 +335,5 @@ def _expected_port(pod: Mapping[str, Any]) -> int | None:
     return int(ports[0]["containerPort"]) if ports else None
 
 
-def _age(pod: Mapping[str, Any]) -> float:
-    return _since(pod["metadata"]["creationTimestamp"])
-
-
-def _running_seconds(pod: Mapping[str, Any]) -> float:
-    running = part(_first_status(pod), "state", "running")
-    return _since(running["startedAt"]) if "startedAt" in running else 0.0
-
-
-def _since(text: str) -> float:
-    return (datetime.now(UTC) - datetime.fromisoformat(text.replace("Z", "+00:00"))).total_seconds()
+def _is_running(pod: Mapping[str, Any]) -> bool:
+    return "running" in part(_first_status(pod), "state")

@@ -342,7 +342,7 @@ READY: Json = {
 }
 
 
-def waiting(reason: str, message: str = "", **last: Any) -> Json:
+def waiting(reason: str, message: str = "", /, **last: Any) -> Json:
     """A pod's status with one container that waits; `last` is how it ended before."""
     status: Json = {"name": "web", "restartCount": 1, "state": {"waiting": {"reason": reason, "message": message}}}
     if last:
