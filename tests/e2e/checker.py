@@ -182,7 +182,7 @@ def image_history(api: Api, sample: Sample) -> Json:
     """The image configuration that the registry serves for the newest release: environment, labels, history."""
     image = api.revisions(sample.namespace, sample.name)[-1]["config"]["nucleo"]["image"]
     settings = api.get("/api/v1/namespaces/nucleo-system/configmaps/nucleo")["data"]
-    push, pull = settings["registry_push"], settings["registry_pull"]
+    push, pull = settings["registry-push"], settings["registry-pull"]
     name, _, digest = str(image).removeprefix(pull).strip("/").partition("@")
     manifest = _fetch(push, f"/v2/{name}/manifests/{digest}")
     return _fetch(push, f"/v2/{name}/blobs/{manifest['config']['digest']}")

@@ -24,8 +24,8 @@ def api(cluster: str) -> Iterator[Api]:
 
 
 @pytest.fixture(scope="module")
-def app_factory(cluster: str, nucleo: Nucleo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppFactory]:
-    """Makes apps, each in a repository and a namespace of its own; destroys them when the module is over."""
+def app_factory(api: Api, nucleo: Nucleo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppFactory]:
+    """Makes apps, each in a repository and a namespace of its own; removes them when the module is over."""
     made: list[Sample] = []
 
     def make(name: str = "sample") -> Sample:
@@ -34,7 +34,8 @@ def app_factory(cluster: str, nucleo: Nucleo, tmp_path_factory: pytest.TempPathF
 
     yield make
     for each in made:
-        nucleo("destroy", "--app", each.name, "--confirm", each.name)
+        # Without waiting for their pods: `nucleo destroy` has tests of its own.
+        api.delete(f"/api/v1/namespaces/{each.namespace}")
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ ANSWER = "one"
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         body = f"{ANSWER} {os.environ.get('GREETING', '')}".strip().encode() + b"\\n"
-        self.send_response(200)
+        self.send_response(200 if self.path == "/" else 404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -55,6 +55,7 @@ class Sample:
     name: str
     nucleo: Nucleo
     answer: str = "one"
+    url: str = ""
     namespace: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,7 +68,9 @@ class Sample:
 
     def deploy(self) -> Result:
         """A deploy that has to succeed."""
-        return self("deploy", "--json").expect(0)
+        result = self("deploy", "--json").expect(0)
+        self.url = result.json["url"]
+        return result
 
     def write(self, name: str, text: str | bytes, mode: int = 0o644) -> None:
         """Puts a file into the work tree."""
