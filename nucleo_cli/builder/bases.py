@@ -6,10 +6,11 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from nucleo_cli.builder import debian, images, platforms
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from nucleo_cli.adapters.registry import Registry
 
 _BLOCK = 1 << 20
+_STALE_SECONDS = 3600
 
 
 def repository(registry: Registry, platform: Platform, role: Role) -> str:
@@ -60,29 +62,31 @@ def ensure(
     if found := lookup(registry, platform, version, role, architecture):
         return found
     tag = platforms.image_tag(platform, version, architecture)
-    published = _published(settings)
-    if published is not None and (found := lookup(published, platform, version, role, architecture)):
-        yield Notice(f"Copying the {role} image of {platform.name} {version} from {published.address}")
-        return _copy(published, found, registry, repository(registry, platform, role), tag)
+    if settings.platform_images:
+        with _published(settings) as published:
+            if found := lookup(published, platform, version, role, architecture):
+                yield Notice(f"Copying the {role} image of {platform.name} {version} from {published.address}")
+                return _copy(published, found, registry, repository(registry, platform, role), tag)
     stem = xdg.cache() / "platforms" / f"{platform.name}-{role}-{tag}"
     layer = _cached(stem)
     if layer is None:
         yield Notice(f"Making the {role} image of {platform.name} {version} from Debian packages: once, for all apps")
         layer = yield from _made(stem, platform, version, role, host)
-    return _store(registry, repository(registry, platform, role), tag, layer, _archive(stem), architecture)
+    return _store(registry, repository(registry, platform, role), tag, layer, _archive(stem, layer), architecture)
 
 
-def _published(settings: Settings) -> Registry | None:
-    if not settings.platform_images:
-        return None
+@contextmanager
+def _published(settings: Settings) -> Generator[Registry]:
     from nucleo_cli.adapters.registry import Registry  # the common case needs no second registry
 
-    return Registry(settings.platform_images)
+    with closing(Registry(settings.platform_images)) as published:
+        yield published
 
 
 def _made(stem: Path, platform: Platform, version: str, role: Role, host: Host) -> Work[Layer]:
     stem.parent.mkdir(parents=True, exist_ok=True)
-    tar = stem.with_name(f"{stem.name}.{os.getpid()}.tar")
+    _forget_unfinished(stem)
+    tar = stem.with_name(f"{stem.name}.{os.getpid()}.part.tar")
     try:
         yield from debian.make(platform, version, role, tar, host)
         return _compressed(tar, stem)
@@ -90,33 +94,36 @@ def _made(stem: Path, platform: Platform, version: str, role: Role, host: Host) 
         tar.unlink(missing_ok=True)
 
 
+def _forget_unfinished(stem: Path) -> None:
+    """Remove what a build that was killed left behind: it is large, and nobody will look for it."""
+    for file in stem.parent.glob(f"{stem.name}.*.part*"):
+        if file.stat().st_mtime < time.time() - _STALE_SECONDS:
+            file.unlink(missing_ok=True)
+
+
 def _compressed(tar: Path, stem: Path) -> Layer:
-    plain, size = hashlib.sha256(), 0
-    # Under a name of its own until it is whole: another build may look at the same time.
-    with NamedTemporaryFile(dir=stem.parent, prefix=stem.name, delete=False) as file:
-        try:
-            with tar.open("rb") as source, gzip.GzipFile("", "wb", 1, file, mtime=0) as target:
-                while block := source.read(_BLOCK):
-                    plain.update(block)
-                    target.write(block)
-            size = file.tell()
-            file.seek(0)
-            digest = hashlib.file_digest(Path(file.name).open("rb"), "sha256").hexdigest()  # noqa: SIM115
-            Path(file.name).replace(_archive(stem))
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    layer = Layer(f"sha256:{digest}", size, f"sha256:{plain.hexdigest()}")
-    _facts(stem).write_text(json.dumps(asdict(layer)), "utf-8")
+    """Compress the tar into the cache. Its facts come last and name it: two builds may do this at the same time."""
+    plain = hashlib.sha256()
+    part = stem.with_name(f"{stem.name}.{os.getpid()}.part")
+    with tar.open("rb") as source, part.open("wb") as packed, gzip.GzipFile("", "wb", 1, packed, mtime=0) as target:
+        while block := source.read(_BLOCK):
+            plain.update(block)
+            target.write(block)
+    with part.open("rb") as packed:
+        digest = hashlib.file_digest(packed, "sha256").hexdigest()
+    layer = Layer(f"sha256:{digest}", part.stat().st_size, f"sha256:{plain.hexdigest()}")
+    part.replace(_archive(stem, layer))
+    part.write_text(json.dumps(asdict(layer)), "utf-8")
+    part.replace(_facts(stem))
     return layer
 
 
 def _cached(stem: Path) -> Layer | None:
     try:
         layer = Layer(**json.loads(_facts(stem).read_text("utf-8")))
+        return layer if _archive(stem, layer).stat().st_size == layer.size else None
     except (OSError, ValueError, TypeError):
         return None
-    return layer if _archive(stem).is_file() and _archive(stem).stat().st_size == layer.size else None
 
 
 def _store(registry: Registry, name: str, tag: str, layer: Layer, archive: Path, architecture: str) -> Base:
@@ -153,8 +160,8 @@ def _copy(published: Registry, found: Base, registry: Registry, name: str, tag: 
     return Base(name, found.digest, found.layers)
 
 
-def _archive(stem: Path) -> Path:
-    return stem.with_name(f"{stem.name}.tar.gz")
+def _archive(stem: Path, layer: Layer) -> Path:
+    return stem.with_name(f"{stem.name}.{layer.digest.removeprefix('sha256:')[:12]}.tar.gz")
 
 
 def _facts(stem: Path) -> Path:

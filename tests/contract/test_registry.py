@@ -20,6 +20,8 @@ from tests.contract.conftest import RegistryServer, free_port
 # The one form of a password that the registry takes.
 BCRYPT_OF_SECRET = "$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a"
 
+WRONG, RIGHT = Credentials("ada", "wrong"), Credentials("ada", "secret")
+
 
 def digest(data: bytes) -> str:
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
@@ -83,15 +85,16 @@ def test_a_login_is_needed(tmp_path: Path) -> None:
     (tmp_path / "users").write_text(f"ada:{BCRYPT_OF_SECRET}\n")
     server = RegistryServer(tmp_path, f"auth: {{htpasswd: {{realm: test, path: {tmp_path / 'users'}}}}}")
     server.start()
+    clients = [Registry(server.address, lambda _, who=who: who) for who in (None, WRONG, RIGHT)]
     try:
-        with pytest.raises(NotAllowed, match="refuses") as caught:
-            Registry(server.address, lambda _: None).ping()
-        assert caught.value.hint == f"Run: docker login {server.address}"
-        with pytest.raises(NotAllowed, match="refuses"):
-            Registry(server.address, lambda _: Credentials("ada", "wrong")).ping()
-        client = Registry(server.address, lambda _: Credentials("ada", "secret"))
-        assert client.has_blob("shop", put(client, "shop", b"layer"))
+        for client in clients[:2]:
+            with pytest.raises(NotAllowed, match="refuses") as caught:
+                client.ping()
+            assert caught.value.hint == f"Run: docker login {server.address}"
+        assert clients[2].has_blob("shop", put(clients[2], "shop", b"layer"))
     finally:
+        for client in clients:
+            client.close()
         server.stop()
 
 
