@@ -257,20 +257,24 @@ class Execution:
         self._frames = api.exec_start(id, stream=True, demux=True)
 
     def __iter__(self) -> Iterator[tuple[Stream, bytes]]:
-        with _translated("The command's output"):
-            for stdout, stderr in self._frames:
-                yield ("stdout", stdout) if stdout is not None else ("stderr", stderr)
+        try:
+            with _translated("The command's output"):
+                for stdout, stderr in self._frames:
+                    yield ("stdout", stdout) if stdout is not None else ("stderr", stderr)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Lets go of the output; the command runs on."""
-        with suppress(OSError):
-            self._frames.close()
+        # The SDK's own way to close a stream leaves the socket open when the engine has ended it.
+        self._frames._response.close()
 
     @property
     def code(self) -> int:
         """The exit code; output that nobody has read is thrown away first."""
-        for _ in self:
-            pass
+        if not self._frames._response.raw.closed:
+            for _ in self:
+                pass
         with _translated("The command's exit code"):
             while (code := self._api.exec_inspect(self._id)["ExitCode"]) is None:
                 # The stream ends a moment before the engine notes the code.
