@@ -1,10 +1,9 @@
 """A tiny app to deploy: a git repository with one Python file that needs nothing but the standard library."""
 
 import subprocess
-import threading
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
+from secrets import token_hex
 
 from tests.installed import Nucleo, Result
 
@@ -42,9 +41,6 @@ scale: {{replicas: 1}}
 
 # After which word the options go.
 _SUBCOMMANDS = {"config": 2}
-
-_numbers = count(1)
-_lock = threading.Lock()
 
 
 @dataclass
@@ -104,8 +100,8 @@ def git(directory: Path, *argv: str) -> str:
 
 def make(directory: Path, nucleo: Nucleo, name: str = "sample") -> Sample:
     """A new repository with the app in it, committed."""
-    with _lock:
-        sample = Sample(directory, f"{name}-{next(_numbers)}", nucleo)
+    # A name of its own, for the namespace of an earlier run may still be on its way out.
+    sample = Sample(directory, f"{name}-{token_hex(2)}", nucleo)
     directory.mkdir(parents=True, exist_ok=True)
     git(directory, "init", "--quiet", "--initial-branch", "main")
     sample.configure()
