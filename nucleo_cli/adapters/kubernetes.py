@@ -191,7 +191,8 @@ class Cluster:
             connection = ws_client.create_websocket(self.configuration, url, headers)
         except Exception as error:
             raise _websocket_failed(error, path) from error
-        return Channels(connection.sock, connection.subprotocol)
+        # The package asks for the protocol in a header of its own, so that websocket-client does not know of it.
+        return Channels(connection.sock, (connection.getheaders() or {}).get("sec-websocket-protocol"))
 
     def _json(self, method: str, path: str, query: Json, body: Any = None, media: str | None = None) -> Json:
         response = self._request(method, path, query, body, media)

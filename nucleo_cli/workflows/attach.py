@@ -2,12 +2,12 @@
 
 import json
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nucleo_cli.adapters.channels import ERROR, RESIZE, STDERR, STDIN, STDOUT, wait
 from nucleo_cli.domain.documents import parts
 from nucleo_cli.errors import NotFound, NucleoError, Unreachable
+from nucleo_cli.workflows.gate import Beginning, Ending
 
 if TYPE_CHECKING:
     from nucleo_cli.adapters.channels import Channels
@@ -16,18 +16,6 @@ NOT_FOUND_CODE = 127
 _READ_BYTES = 32768
 _MOST_UNSENT = 1 << 20
 _ASK_SECONDS = 1.0
-
-_WAITING = b"\x1e?\x1e"
-_GOING = b"\x1e!\x1e"
-GATE = (
-    'while read -r word; do [ "$word" = go ] && { printf "\\036!\\036"; exec "$@"; }; '
-    'printf "\\036?\\036"; done; exit 125'
-)
-"""A shell script that runs its arguments when it is told to, so that no output is lost before somebody listens.
-
-It answers every line with a mark; `go` is answered with another mark, and then the command takes its place. What comes
-before that mark (answers, and the echo of a terminal) is not the command's.
-"""
 
 
 class Local(Protocol):
@@ -42,65 +30,48 @@ class Local(Protocol):
     def err(self, data: bytes) -> None: ...
 
 
-class Gate:
-    """Opens GATE: asks until it is heard, says go, and lets the output through that comes after the mark."""
-
-    def __init__(self, send: Callable[[bytes], None], closed: bool) -> None:
-        self.closed = closed
-        self._send = send
-        self._said_go = False
-        self._before = b""
-
-    def ask(self) -> None:
-        """Again once a second: the first question may come before the other side's output is connected."""
-        if self.closed and not self._said_go:
-            self._send(b"\n")
-
-    def passed(self, data: bytes) -> bytes:
-        """What of the standard output is the command's own."""
-        if not self.closed:
-            return data
-        self._before += data
-        if not self._said_go and _WAITING in self._before:
-            self._said_go = True
-            self._send(b"go\n")
-        _, mark, own = self._before.partition(_GOING)
-        if not mark:
-            return b""
-        self.closed = False
-        self._before = b""
-        return own
-
-
 class Conversation:
-    """One connection, from its first byte to its last. `received` counts the bytes of both outputs."""
+    """One connection, from its first byte to its last.
 
-    def __init__(self, channels: "Channels", local: Local, *, gated: bool = False) -> None:
+    `token`: the command is behind a gate (see gate.py); `code` is its exit code once its end mark has come. `received`
+    counts the bytes of both outputs.
+    """
+
+    def __init__(self, channels: "Channels", local: Local, token: str | None = None) -> None:
+        self.code: int | None = None
         self.received = 0
         self._channels = channels
         self._local = local
-        self._gate = Gate(lambda data: channels.send(STDIN, data), gated)
         self._reading = local.stdin is not None
         self._status = b""
+        self._beginning = Beginning(lambda data: channels.send(STDIN, data)) if token else None
+        self._endings = {channel: Ending(token) for channel in _outputs(local)} if token else {}
 
     def hold(self) -> dict[str, Any] | None:
-        """Talks until the other side ends it; its Status, or None when the connection broke before that."""
+        """Talks until the command or the connection ends; the Status of the other side, None when there was none."""
         try:
             self._resize()
-            self._gate.ask()
-            while self._channels.open:
+            if self._beginning:
+                self._beginning.ask()
+            while self._channels.open and self.code is None:
                 self._turn()
         except Unreachable:
-            pass  # the Status says whether it was over
+            pass  # the Status or the code says whether it was over
         finally:
             self._channels.close()
+        for channel, ending in self._endings.items():
+            self._show(channel, ending.rest())
         return json.loads(self._status) if self._status else None
+
+    @property
+    def _waiting(self) -> bool:
+        return self._beginning is not None and not self._beginning.open
 
     def _turn(self) -> None:
         self._channels.flush()
-        ready = wait(self._channels, self._files(), _ASK_SECONDS if self._gate.closed else None)
-        if not ready:
-            self._gate.ask()
+        ready = wait(self._channels, self._files(), _ASK_SECONDS if self._waiting else None)
+        if not ready and self._beginning and self._waiting:
+            self._beginning.ask()
         if self._channels.fileno() in ready:
             for channel, data in self._channels.receive():
                 self._take(channel, data)
@@ -113,19 +84,26 @@ class Conversation:
     def _files(self) -> list[int]:
         files = [self._local.resized] if self._local.resized is not None else []
         # A slow command must not make this side keep all of its input in memory.
-        if self._reading and not self._gate.closed and self._channels.unsent < _MOST_UNSENT:
+        if self._reading and not self._waiting and self._channels.unsent < _MOST_UNSENT:
             files.append(self._local.stdin or 0)
         return files
 
     def _take(self, channel: int, data: bytes) -> None:
         if channel == ERROR:
             self._status += data
-        elif channel in (STDOUT, STDERR):
-            self.received += len(data)
-            if channel == STDERR:
-                self._local.err(data)
-            elif own := self._gate.passed(data):
-                self._local.out(own)
+            return
+        self.received += len(data)
+        if channel == STDOUT and self._beginning:
+            data = self._beginning.passed(data)
+        if ending := self._endings.get(channel):
+            data = ending.passed(data)
+            if all(each.code is not None for each in self._endings.values()):
+                self.code = ending.code
+        self._show(channel, data)
+
+    def _show(self, channel: int, data: bytes) -> None:
+        if data:
+            (self._local.err if channel == STDERR else self._local.out)(data)
 
     def _pass_input(self) -> None:
         if data := os.read(self._local.stdin or 0, _READ_BYTES):
@@ -139,6 +117,10 @@ class Conversation:
         if self._local.tty:
             columns, rows = self._local.size()
             self._channels.send(RESIZE, json.dumps({"Width": columns, "Height": rows}).encode())
+
+
+def _outputs(local: Local) -> tuple[int, ...]:
+    return (STDOUT,) if local.tty else (STDOUT, STDERR)
 
 
 def exit_code(status: dict[str, Any]) -> int:

@@ -6,7 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from nucleo_cli.domain.app import Target
 from nucleo_cli.domain.documents import part, parts
 from nucleo_cli.domain.events import PhaseEnded, PhaseStarted, Warned, Work
 from nucleo_cli.errors import NotFound, NucleoError, TimedOut, Unreachable
-from nucleo_cli.workflows.attach import GATE, Conversation, Local
+from nucleo_cli.workflows.attach import Conversation, Local
 from nucleo_cli.workflows.diagnosis import diagnose
+from nucleo_cli.workflows.gate import Ending, gated
 from nucleo_cli.workflows.processes import check_process, read_deployments
 
 if TYPE_CHECKING:
@@ -34,13 +35,17 @@ _NOT_FOR_ONE_OFFS = ("ports", "livenessProbe", "readinessProbe", "startupProbe",
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to run. `timeout` in seconds; `term` is the kind of terminal at this side, for a TTY."""
+    """What to run. `timeout` in seconds; `term` is the kind of terminal at this side, for a TTY.
+
+    `token` is the word of the end mark.
+    """
 
     command: Sequence[str]
     process: str = "web"
     tty: bool = False
     timeout: float | None = None
     term: str = ""
+    token: str = field(default_factory=lambda: f"nucleo-{secrets.token_hex(8)}")
 
 
 def job(deployment: Mapping[str, Any], target: Target, request: Request, name: str) -> Json:
@@ -72,7 +77,7 @@ def _pod_spec(deployment: Mapping[str, Any], request: Request) -> Json:
     for key in _NOT_FOR_ONE_OFFS:
         own.pop(key, None)
     # Kubernetes replaces $(NAME) and $$ in commands; a doubled $ arrives as one.
-    words = ["/bin/sh", "-c", GATE, "nucleo", *request.command]
+    words = gated(list(request.command), request.token)
     own |= {
         "command": [word.replace("$", "$$") for word in words],
         "stdin": True,
@@ -134,17 +139,17 @@ class OneOff:
         """Connects this side with the command until it ends; the command's own code."""
         received = 0
         try:
-            conversation = Conversation(self._attach(local), local, gated=True)
+            conversation = Conversation(self._attach(local), local, self._request.token)
             conversation.hold()
             received = conversation.received
+            if conversation.code is not None:
+                self._check_deadline(conversation.code)
+                return conversation.code
         except NucleoError as error:
             # It may have ended already: then its log has all that it printed, and its state says how it ended.
             if not self._has_ended():
                 raise error
-        code = self._ended_code(wait=False)
-        if code is None:
-            code = self._rest(local, received)
-        return code
+        return self._rest(local, received)
 
     def _attach(self, local: Local) -> Any:
         query = [("container", self._request.process), ("stdin", "true"), ("stdout", "true")]
@@ -154,31 +159,26 @@ class OneOff:
         )
 
     def _rest(self, local: Local, received: int) -> int:
-        """After the connection ended: waits for the end of the command. Had it broken, the log has the rest."""
-        code = self._ended_code(wait=True, seconds=2)
-        if code is not None:
-            return code
+        """After the connection broke, or the container was killed: the log has the rest of the output, and the code."""
         where = path("v1", "pods", self._target.namespace, pods.name(self._pod), "log")
+        ending = Ending(self._request.token)
         with self._cluster.stream(where, container=self._request.process, follow="true") as chunks:
             for chunk in chunks:
-                local.out(chunk[received:])
+                local.out(ending.passed(chunk[received:]))
                 received = max(0, received - len(chunk))
-        code = self._ended_code(wait=True)
-        return 1 if code is None else code
+                if ending.code is not None:
+                    break
+        local.out(ending.rest())
+        code = self._ended_code() if ending.code is None else ending.code
+        self._check_deadline(code)
+        return code
 
     def _has_ended(self) -> bool:
         self._pod = self._cluster.get(path("v1", "pods", self._target.namespace, pods.name(self._pod)))
         return _code(self._pod, self._request.process) is not None
 
-    def _ended_code(self, *, wait: bool, seconds: float = math.inf) -> int | None:
-        began = time.monotonic()
-        for pod in self._states():
-            if (code := _code(pod, self._request.process)) is not None:
-                self._check_deadline(pod)
-                return code
-            if not wait or time.monotonic() - began > seconds:
-                return None
-        return None
+    def _ended_code(self) -> int:
+        return next(code for pod in self._states() if (code := _code(pod, self._request.process)) is not None)
 
     def _states(self) -> Iterator[Json]:
         """The pod when it changes, and every few seconds; empty while there is none. NotFound when it was removed."""
@@ -207,15 +207,18 @@ class OneOff:
             time.sleep(1)
 
     def _check(self, pod: Json, waited: float) -> None:
-        self._check_deadline(pod)
         if failure := diagnose(pod, waited):
             raise NucleoError(f"{self.name} cannot start: {failure.summary}", failure.hint, {"reason": failure.reason})
         if pods.finished(pod):
             message = part(pod, "status").get("message") or pods.status(pod)
             raise NucleoError(f"{self.name} cannot start: {message}")
 
-    def _check_deadline(self, pod: Json) -> None:
-        if part(pod, "status").get("reason") == "DeadlineExceeded":
+    def _check_deadline(self, code: int) -> None:
+        """TimedOut when it was the Job's deadline that killed it."""
+        if code == 0 or self._request.timeout is None:
+            return
+        conditions = parts(self._cluster.get(self._job_path(self.name)), "status", "conditions")
+        if any(each.get("reason") == "DeadlineExceeded" for each in conditions):
             raise TimedOut(f"{self.name} was stopped after {self._request.timeout:g} s, as --timeout says")
 
     def _tell(self, pod: Json) -> Iterator[Warned]:
