@@ -72,7 +72,7 @@ def test_with_json_each_problem_has_file_line_and_column(app: Sample) -> None:
 
 
 def test_a_missing_nucleo_yml_names_init(offline: Nucleo, tmp_path: Path) -> None:
-    for command in ("validate", "deploy", "ps"):
+    for command in ("validate", "deploy"):
         result = offline(command, "-C", str(tmp_path)).expect(3)
         assert "nucleo init" in result.stderr
 
