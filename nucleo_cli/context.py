@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nucleo_cli.domain.app import App, Target
-from nucleo_cli.errors import NotFound, UsageError
+from nucleo_cli.errors import ConfigInvalid, NotFound, UsageError
 from nucleo_cli.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -70,9 +70,13 @@ class Context:
         return self.app.target
 
     def _is_here(self, app: str) -> bool:
+        """Whether the directory's nucleo.yml is about `app`; one that cannot be read says nothing about it."""
         from nucleo_cli.config import load
 
-        return (self.options.directory / "nucleo.yml").is_file() and load(self.options.directory, None).name == app
+        try:
+            return (self.options.directory / "nucleo.yml").is_file() and load(self.options.directory, None).name == app
+        except ConfigInvalid:
+            return False
 
     @cached_property
     def cluster(self) -> "Cluster":

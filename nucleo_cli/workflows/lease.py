@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 TTL_SECONDS = 30
 RENEW_SECONDS = 5.0
+ENDING_SECONDS = 60.0
+_ENDING_PAUSE = 0.5
+# How the API server says that a namespace takes no new objects since it is being deleted (reason NamespaceTerminating).
+_ENDING = "because it is being terminated"
 _TRIES = 5
 _API = "coordination.k8s.io/v1"
 _PROCESS = "nucleo.io/process"
@@ -125,8 +129,25 @@ def acquire(cluster: "Cluster", target: Target, *, wait: bool = False, create: b
     """Takes the app's Lease; makes the namespace when it is missing, without `create` raises NotFound for it.
 
     A dead holder is replaced: at once when it died on this machine, else when its time is over. A living one raises
-    Locked, or is waited for with `wait`.
+    Locked, or is waited for with `wait`. A namespace that is just being removed is waited for.
     """
+    deadline = time.monotonic() + ENDING_SECONDS
+    told = False
+    while True:
+        try:
+            return (yield from _acquire(cluster, target, wait, create))
+        except NotAllowed as error:
+            if _ENDING not in error.message:
+                raise
+        if time.monotonic() > deadline:
+            raise NucleoError(f"the namespace {target.namespace} is still being removed", "run it again in a while")
+        if not told:
+            yield Notice(f"waiting until the namespace {target.namespace}, which is being removed, is gone")
+            told = True
+        time.sleep(_ENDING_PAUSE)
+
+
+def _acquire(cluster: "Cluster", target: Target, wait: bool, create: bool) -> Work[HeldLease]:
     told = False
     while True:
         if (lease := _create(cluster, target, create)) is not None:

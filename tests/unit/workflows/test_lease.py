@@ -8,7 +8,7 @@ import pytest
 
 from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.app import Target
-from nucleo_cli.errors import Exit, Locked, NotAllowed, NotFound, Unreachable
+from nucleo_cli.errors import Exit, Locked, NotAllowed, NotFound, NucleoError, Unreachable
 from nucleo_cli.workflows import lease
 from nucleo_cli.workflows.lease import TTL_SECONDS, HeldLease, Holder, acquire
 from tests.unit.workflows.fake_cluster import LEASES, FakeCluster, later
@@ -291,3 +291,33 @@ class TestTheNamespace:
         with pytest.raises(NotFound, match='no app "shop" is deployed in namespace "shop"'):
             run(acquire(empty, target, create=False))
         assert empty.names("namespaces") == []
+
+
+def _ending(cluster: FakeCluster, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the namespace refuse new objects `times` times, as one does while it is being removed."""
+    create, refusals = cluster.create, iter(range(times))
+
+    def refuse(where: str, body: dict[str, Any], **query: Any) -> dict[str, Any]:
+        if next(refusals, None) is not None:
+            raise NotAllowed('leases "x" is forbidden: unable to create new content because it is being terminated')
+        return create(where, body, **query)
+
+    monkeypatch.setattr(cluster, "create", refuse)
+
+
+def test_a_namespace_that_is_just_being_removed_is_waited_for(
+    cluster: FakeCluster, target: Target, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _ending(cluster, 3, monkeypatch)
+    with run(acquire(cluster, target)):
+        assert len(slept) == 3
+
+
+def test_a_namespace_that_never_goes_away_is_an_error(
+    cluster: FakeCluster, target: Target, slept: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "ENDING_SECONDS", -1.0)
+    _ending(cluster, 100, monkeypatch)
+    with pytest.raises(NucleoError, match="still being removed"):
+        run(acquire(cluster, target))
+    assert slept == []
