@@ -181,7 +181,8 @@ def test_secrets_of_the_machine_reach_the_build_and_nothing_else(
     (app / "spy" / "setup.py").write_text(
         "import os, sys\nfrom setuptools import setup\n"
         "seen = [os.environ['UV_INDEX_CANARY_PASSWORD'], os.environ['no_proxy'], open(os.environ['NETRC']).read()]\n"
-        f"assert all({CANARY!r} in one for one in seen) and os.path.exists(os.environ['SSL_CERT_FILE'])\n"
+        f"canary = {CANARY[:6]!r} + {CANARY[6:]!r}\n"
+        "assert all(canary in one for one in seen) and os.path.exists(os.environ['SSL_CERT_FILE'])\n"
         "setup(name='spy', version='1', packages=[])\n"
     )
     (app / "requirements.txt").write_text("flask==3.1.3\ngunicorn==27.0.1\n./spy\n")
