@@ -1,6 +1,7 @@
 """Changing what runs: write the release, watch it, and put the last good one back when it does not become healthy."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from nucleo_cli.errors import Interrupted, Locked, NucleoError, RolloutFailed
 from nucleo_cli.workflows.history import History, mark_failed, mark_healthy, read_history, recover
 from nucleo_cli.workflows.phases import Phase
 from nucleo_cli.workflows.rollout import Ready, roll_out
+from nucleo_cli.workflows.secrets import collect
 
 if TYPE_CHECKING:
     from nucleo_cli.workflows.lease import HeldLease
@@ -97,6 +99,8 @@ def _restore(work: Change, failure: NucleoError | Interrupted, before: int) -> W
     except NucleoError as error:
         yield Warned(f"the last good release could not be put back: {error.message}", "run the same command again")
         return
+    with suppress(NucleoError):  # the next release that works does it otherwise
+        collect(work.tools.cluster, read_history(work.tools.cluster, work.target))
     if said:
         yield Notice(said)
         if isinstance(failure, Interrupted):

@@ -32,7 +32,7 @@ def from_data(data: Mapping[str, str]) -> Settings:
     if routes not in ("gateway", "ingress", "none"):
         raise _nonsense("routes", routes, "gateway, ingress or none")
     port = data.get("http-port", "80")
-    if not port.isdigit():
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise _nonsense("http-port", port, "a port number")
     return Settings(
         registry_push=data.get("registry-push", ""),

@@ -1,6 +1,6 @@
 """A cluster, a helm and an app of their own for every test, and no waiting."""
 
-from typing import Any, NoReturn
+from pathlib import Path
 
 import pytest
 
@@ -9,10 +9,13 @@ from nucleo_cli.workflows import rollout
 from nucleo_cli.workflows.tools import Tools
 from tests.unit.workflows.fake_cluster import Controller, FakeCluster
 from tests.unit.workflows.fake_helm import FakeHelm
+from tests.unit.workflows.shop import Shop, make_shop, unwanted
 
 
-def unwanted(*_: Any) -> NoReturn:
-    raise AssertionError("nothing here may need this")
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+    """The app "shop", not deployed yet."""
+    return make_shop(tmp_path, monkeypatch)
 
 
 @pytest.fixture

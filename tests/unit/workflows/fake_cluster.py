@@ -383,7 +383,7 @@ class Controller:
         fate, wanted = self.fate(deployment), int(deployment["spec"].get("replicas", 1))
         newest = self._newest_set(deployment)
         if fate is None or wanted == 0:
-            self._drop_pods(deployment)
+            self._drop_pods(deployment, {f"{newest['metadata']['name']}-{number}" for number in range(wanted)})
         for number in range(wanted):
             self._make_pod(deployment, newest, number, fate or READY)
         good = wanted if fate is None else 0
@@ -405,7 +405,7 @@ class Controller:
         self.cluster.patch(key, changed)
 
     def _newest_set(self, deployment: Json) -> Json:
-        template = deployment["spec"]["template"]
+        template = _filled(deployment["spec"]["template"])
         digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:8]
         meta = deployment["metadata"]
         collection = path("apps/v1", "replicasets", meta["namespace"])
@@ -432,6 +432,8 @@ class Controller:
         }
         if f"{collection}/{name}" not in self.cluster.objects:
             self.cluster.create(collection, body)
+        elif self.cluster.objects[f"{collection}/{name}"]["status"] != status:
+            self.cluster.replace(f"{collection}/{name}", body)
 
     def _pods(self, deployment: Json) -> list[Json]:
         uids = {each["metadata"]["uid"] for each in self.cluster.all("replicasets") if _owned_by(each, deployment)}
@@ -441,9 +443,15 @@ class Controller:
             if uids & {owner["uid"] for owner in parts(pod, "metadata", "ownerReferences")}
         ]
 
-    def _drop_pods(self, deployment: Json) -> None:
-        for pod in self._pods(deployment):
+    def _drop_pods(self, deployment: Json, but: set[str]) -> None:
+        for pod in [each for each in self._pods(deployment) if each["metadata"]["name"] not in but]:
             self.cluster.delete(path("v1", "pods", pod["metadata"]["namespace"], pod["metadata"]["name"]))
+
+
+def _filled(item: Json) -> Json:
+    """Without objects that hold nothing: the API does not keep them."""
+    found = {key: _filled(cast(Json, value)) if isinstance(value, dict) else value for key, value in item.items()}
+    return {key: value for key, value in found.items() if value != {}}
 
 
 def _owner(item: Json) -> Json:

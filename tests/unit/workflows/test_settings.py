@@ -1,0 +1,116 @@
+"""The cluster's own settings, written down or found out."""
+
+import pytest
+
+from nucleo_cli.adapters.kubernetes import path
+from nucleo_cli.domain.settings import Settings
+from nucleo_cli.errors import NotAllowed, NucleoError, Unreachable
+from nucleo_cli.workflows.settings import from_data, read_settings
+from tests.unit.workflows.fake_cluster import FakeCluster
+
+DEFAULT = {"ingressclass.kubernetes.io/is-default-class": "true"}
+
+
+def with_settings(data: dict[str, str] | None) -> FakeCluster:
+    cluster = FakeCluster("nucleo-system", "kube-public")
+    cluster.create(path("v1", "configmaps", "nucleo-system"), {"metadata": {"name": "nucleo"}, "data": data})
+    return cluster
+
+
+def test_everything_is_read() -> None:
+    cluster = with_settings(
+        {
+            "registry-push": "localhost:5000",
+            "registry-pull": "registry:5000",
+            "base-domain": "localhost",
+            "http-port": "8080",
+            "routes": "gateway",
+            "gateway": "infra/web",
+            "ingress-class": "traefik",
+            "platform-images": "r.example/platforms",
+            "sysctls": "net.core.somaxconn, net.ipv4.* kernel.shm*",
+        }
+    )
+    assert read_settings(cluster) == Settings(
+        "localhost:5000",
+        "registry:5000",
+        "localhost",
+        8080,
+        "gateway",
+        "infra/web",
+        "traefik",
+        "r.example/platforms",
+        ("net.core.somaxconn", "net.ipv4.*", "kernel.shm*"),
+    )
+
+
+@pytest.mark.parametrize("data", [{}, None])
+def test_nothing_written_is_the_default(data: dict[str, str] | None) -> None:
+    assert read_settings(with_settings(data)) == Settings()
+
+
+def test_nodes_pull_where_this_machine_pushes_unless_told_otherwise() -> None:
+    assert from_data({"registry-push": "r.example"}).registry_pull == "r.example"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("routes", "both"),
+        ("http-port", "eighty"),
+        ("http-port", "-1"),
+        ("http-port", "²"),
+        ("http-port", ""),
+        ("http-port", "0"),
+        ("http-port", "65536"),
+        ("http-port", "9" * 5000),
+    ],
+)
+def test_a_value_that_makes_no_sense_names_its_key(key: str, value: str) -> None:
+    with pytest.raises(NucleoError, match=f"the cluster's setting {key} must be") as caught:
+        from_data({key: value})
+    assert f"nucleo cluster configure --{key}" in caught.value.hint
+
+
+KEP_1755 = 'host: "localhost:5001"\nhelp: "https://kind.sigs.k8s.io/docs/user/local-registry/"\n'
+
+
+def test_what_the_cluster_shows_of_itself() -> None:
+    cluster = FakeCluster("kube-public")
+    hosting = {"metadata": {"name": "local-registry-hosting"}, "data": {"localRegistryHosting.v1": KEP_1755}}
+    cluster.create(path("v1", "configmaps", "kube-public"), hosting)
+    cluster.create(path("networking.k8s.io/v1", "ingressclasses"), {"metadata": {"name": "nginx"}})
+    found = read_settings(cluster)
+    assert (found.registry_push, found.registry_pull) == ("localhost:5001", "localhost:5001")
+    assert (found.routes, found.ingress_class, found.base_domain) == ("ingress", "nginx", "")
+
+
+CLASSES: list[tuple[list[tuple[str, dict[str, str]]], str]] = [
+    ([], ""),
+    ([("one", {})], "one"),
+    ([("one", {}), ("two", {})], ""),
+    ([("one", {}), ("two", DEFAULT)], "two"),
+    ([("one", {"ingressclass.kubernetes.io/is-default-class": "false"}), ("two", {})], ""),
+]
+
+
+@pytest.mark.parametrize(("classes", "chosen"), CLASSES)
+def test_which_ingress_class(classes: list[tuple[str, dict[str, str]]], chosen: str) -> None:
+    cluster = FakeCluster()
+    for name, notes in classes:
+        body = {"metadata": {"name": name, "annotations": notes}}
+        cluster.create(path("networking.k8s.io/v1", "ingressclasses"), body)
+    assert read_settings(cluster).ingress_class == chosen
+
+
+def test_a_person_who_may_see_nothing_gets_the_defaults() -> None:
+    cluster = with_settings({"registry-push": "r.example"})
+    cluster.refuse("GET", "", NotAllowed("forbidden"))
+    assert read_settings(cluster) == Settings()
+
+
+def test_no_answer_is_no_default() -> None:
+    cluster = with_settings({})
+    cluster.refuse("GET", "configmaps", Unreachable("no answer"))
+    with pytest.raises(Unreachable):
+        read_settings(cluster)
