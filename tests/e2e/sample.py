@@ -1,6 +1,7 @@
 """A tiny app to deploy: a git repository with one Python file that needs nothing but the standard library."""
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
@@ -57,10 +58,10 @@ class Sample:
     def __post_init__(self) -> None:
         self.namespace = self.name
 
-    def __call__(self, command: str, *argv: str, **options: str) -> Result:
+    def __call__(self, command: str, *argv: str, stdin: str = "", env: Mapping[str, str] | None = None) -> Result:
         words = [command, *argv]
         words[_SUBCOMMANDS.get(command, 1) : _SUBCOMMANDS.get(command, 1)] = ["-C", str(self.directory)]
-        return self.nucleo(*words, **options)  # type: ignore[arg-type]
+        return self.nucleo(*words, stdin=stdin, env=env)
 
     def deploy(self) -> Result:
         """A deploy that has to succeed."""
