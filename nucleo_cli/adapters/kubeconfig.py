@@ -9,7 +9,7 @@ import base64
 import os
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +45,11 @@ class Access:
             return self._tls()
         except (ssl.SSLError, OSError, ValueError) as error:
             raise NucleoError(f"the kubeconfig's certificates cannot be used: {error}") from error
+
+    @property
+    def client_certificate(self) -> str | None:
+        """The user's certificate in PEM, if that is what they show."""
+        return _text(self.user, "client-certificate")
 
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cadata=_text(self.cluster, "certificate-authority"))
@@ -156,7 +161,7 @@ def _text(section: Json, key: str) -> str | None:
 
 
 @contextmanager
-def _file(content: str) -> Iterator[str]:
+def _file(content: str) -> Generator[str]:
     """OpenSSL reads keys from files only: one that nobody else can read, for a moment."""
     with tempfile.NamedTemporaryFile("w") as file:
         file.write(content)

@@ -12,7 +12,8 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -33,6 +34,7 @@ _CONNECTIONS = 128
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 30.0
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
+_JSON = "application/json"
 _PATCHES = {
     "merge": "application/merge-patch+json",
     "strategic": "application/strategic-merge-patch+json",
@@ -119,14 +121,15 @@ class Cluster:
 
     def items(self, path: str, **query: Any) -> list[Json]:
         """All items of the list at `path`, page by page."""
-        found: list[Json] = []
-        token = ""
-        while True:
-            page = self.get(path, **query, limit=500, **({"continue": token} if token else {}))
-            found += page.get("items") or []
-            token = page.get("metadata", {}).get("continue", "")
-            if not token:
-                return found
+        return _paged(lambda page: self.get(path, **query, **page))
+
+    def metadata(self, path: str, **query: Any) -> list[Json]:
+        """The metadata alone of all items of the list at `path`: for objects whose content is large or secret.
+
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+        """
+        accept = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{_JSON}"
+        return _paged(lambda page: json.loads(self._request("GET", path, {**query, **page}, accept=accept).data))
 
     def create(self, path: str, body: Json, **query: Any) -> Json:
         """Creates the object `body` in the collection at `path`; Conflict when it exists."""
@@ -165,6 +168,13 @@ class Cluster:
                     if line.strip():
                         yield json.loads(line)
 
+    def certificate_days(self) -> float | None:
+        """Days until the kubeconfig's client certificate expires, less than 0 afterwards; None: there is none."""
+        from nucleo_cli.adapters.certificates import expiry
+
+        certificate = self._access.client_certificate
+        return (expiry(certificate).timestamp() - time.time()) / 86400 if certificate else None
+
     @contextmanager
     def stream(self, path: str, read_timeout: float | None = None, **query: Any) -> Generator[Iterator[bytes]]:
         """The body at `path` as chunks of bytes, as they arrive; `read_timeout` seconds of silence end it."""
@@ -199,9 +209,15 @@ class Cluster:
         return json.loads(response.data) if response.data else {}
 
     def _request(
-        self, method: str, path: str, query: Json, body: Any = None, media: str | None = None
+        self,
+        method: str,
+        path: str,
+        query: Json,
+        body: Any = None,
+        media: str | None = None,
+        accept: str = _JSON,
     ) -> urllib3.BaseHTTPResponse:
-        response = self._send(method, path, query, body, media, _READ_SECONDS)
+        response = self._send(method, path, query, body, media, _READ_SECONDS, accept=accept)
         _raise_for(response, path)
         return response
 
@@ -214,6 +230,7 @@ class Cluster:
         media: str | None,
         read: float | None,
         preload: bool = True,
+        accept: str = _JSON,
     ) -> urllib3.BaseHTTPResponse:
         url = f"{self.server}{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
         try:
@@ -221,7 +238,7 @@ class Cluster:
                 method,
                 url,
                 body=None if body is None else json.dumps(body).encode(),
-                headers=self._headers(media),
+                headers=self._headers(media, accept),
                 timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=read),
                 preload_content=preload,
                 retries=False,
@@ -229,8 +246,8 @@ class Cluster:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _unreachable(self.context, self.server, error) from error
 
-    def _headers(self, media: str | None) -> dict[str, str]:
-        headers = {"Accept": "application/json", "Content-Type": media or "application/json", "User-Agent": "nucleo"}
+    def _headers(self, media: str | None, accept: str) -> dict[str, str]:
+        headers = {"Accept": accept, "Content-Type": media or _JSON, "User-Agent": "nucleo"}
         if token := self._token():
             headers["Authorization"] = token
         return headers
@@ -248,6 +265,18 @@ def _proxy_of_environment(server: str) -> str | None:
 
     parts = urlsplit(server)
     return None if proxy_bypass(parts.netloc) else getproxies().get(parts.scheme)
+
+
+def _paged(fetch: Callable[[Json], Json]) -> list[Json]:
+    """The items of every page of a list; `fetch` takes what to add to the query."""
+    found: list[Json] = []
+    token = ""
+    while True:
+        page = fetch({"limit": 500, **({"continue": token} if token else {})})
+        found += page.get("items") or []
+        token = page.get("metadata", {}).get("continue", "")
+        if not token:
+            return found
 
 
 def _chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
