@@ -122,14 +122,15 @@ def _one(context: Context, name: str, secret: bool) -> str:
 
 
 def _lines(text: str) -> dict[str, str]:
-    from nucleo_cli.workflows.config_vars import check_name
+    from nucleo_cli.workflows.config_vars import check_name, is_name
 
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        name, separator, value = line.removeprefix("export ").partition("=")
-        if not separator:
+        name, separator, value = line.strip().removeprefix("export ").partition("=")
+        if not separator or not is_name(name.strip()):
+            # Not the line itself: it may be a part of a secret, such as the second line of a key.
             raise UsageError(f"standard input, line {number}: expected NAME=VALUE")
         found[check_name(name.strip())] = _unquoted(value)
     return found

@@ -1,5 +1,6 @@
 """nucleo scale."""
 
+import re
 from typing import Annotated, Any
 
 from typer import Argument
@@ -41,7 +42,7 @@ def command(
 
 def _parsed(text: str) -> tuple[str, int]:
     process, separator, count = text.rpartition("=")
-    if not count.isdigit() or (separator and not process):
+    if not re.fullmatch(r"[0-9]{1,6}", count) or (separator and not process):
         raise UsageError(f'"{text}" does not say how many', _EXAMPLE)
     return process or WEB, int(count)
 

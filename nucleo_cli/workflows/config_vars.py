@@ -44,9 +44,14 @@ class Edit:
     unset: Sequence[str] = ()
 
 
+def is_name(name: str) -> bool:
+    """Whether a process can have a variable of that name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> str:
     """The name, when a process can have a variable of that name; UsageError otherwise."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise UsageError(
             f'"{name}" is not a name for a config var', "letters, digits and _, and no digit first: LOG_LEVEL"
         )

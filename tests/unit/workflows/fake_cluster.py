@@ -152,6 +152,12 @@ class FakeCluster(Cluster):
                 return self._list(found, str(query.get("labelSelector", "")))
             return copy.deepcopy(self._at(path))
 
+    def items(self, path: str, **query: Any) -> list[Json]:
+        return parts(self.get(path, **query), "items")
+
+    def metadata(self, path: str, **query: Any) -> list[Json]:
+        return [{"metadata": item["metadata"]} for item in self.items(path, **query)]
+
     def create(self, path: str, body: Json, **query: Any) -> Json:
         with self.changed:
             self._note("POST", path)
