@@ -25,6 +25,11 @@ EXPORTED = "/tmp/requirements.txt"  # noqa: S108  inside the build container
 _INSTALL = f"uv pip install --python {VENV} --compile-bytecode"
 _CREATE = f"uv venv --quiet --python /usr/bin/python3 {VENV}"
 _ENV = {"UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never", "UV_CACHE_DIR": "/cache/uv", "UV_NO_PROGRESS": "1"}
+# In uv_cache.json uv notes when a package of the tree was changed, which would make each build's layer another one.
+_FORGET_TIMES = (
+    f"find {VENV} -name uv_cache.json -delete",
+    f"find {VENV} -name RECORD -exec sed -i /uv_cache.json,/d {{}} +",
+)
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(.*)$")
 _INCLUDE = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S+)")
 _EDITABLE = re.compile(r"^\s*(?:-e|--editable)[\s=]*(\S+)")
@@ -110,6 +115,8 @@ def install(source: Source, manifest: Manifest, platform: Platform, added: tuple
         commands.append(f"{_INSTALL} {' '.join(added)}")
     elif added:  # together with the others, so that what they need in common is one choice
         commands[-1] += f" {' '.join(added)}"
+    if any(True for _ in _local_packages(source, manifest)):
+        commands += _FORGET_TIMES
     return Step(
         name="dependencies",
         command=" && ".join(commands),

@@ -129,6 +129,13 @@ def test_the_same_tree_from_scratch_is_the_same_image(builder: Builder, app: Pat
     assert builder.skipped() == {"build": False, "push": True}
 
 
+def test_a_package_of_the_tree_does_not_make_each_build_another(builder: Builder, app: Path) -> None:
+    (app / "local").mkdir()
+    (app / "local" / "setup.py").write_text("from setuptools import setup\nsetup(name='local', py_modules=[])\n")
+    (app / "requirements.txt").write_text("flask==3.1.3\ngunicorn==27.0.1\n./local\n")
+    assert builder.build(app, no_cache=True) == builder.build(app, no_cache=True)
+
+
 def test_nothing_changed_starts_nothing_and_sends_nothing(builder: Builder, app: Path) -> None:
     first = builder.build(app)
     assert builder.build(app, idle=True) == first
