@@ -28,6 +28,10 @@ def destroy(tools: "Tools", target: Target) -> Work[dict[str, Any]]:
     phase = Phase("destroy")
     yield phase.start(f"{target.app} in namespace {target.namespace}")
     if not _exists(tools.cluster, target):
+        # A destroy that was killed after its last Secret, or a first deploy that never came to a release.
+        if _remove_namespace(tools.cluster, target):
+            yield phase.end("its namespace was all that was left")
+            return {"app": target.app, "namespace": target.namespace, "namespace_removed": True}
         raise NotFound(f'no app "{target.app}" in namespace "{target.namespace}"', "nucleo apps lists what is there")
     with (yield from acquire(tools.cluster, target)):
         if read_history(tools.cluster, target).revisions:

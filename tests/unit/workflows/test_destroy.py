@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nucleo_cli.adapters.kubernetes import path
-from nucleo_cli.errors import Locked, NotAllowed, NotFound, NucleoError
+from nucleo_cli.errors import Exit, Interrupted, Locked, NotAllowed, NotFound, NucleoError, Unreachable
 from nucleo_cli.workflows.config_vars import Edit, edit
 from nucleo_cli.workflows.destroy import destroy
 from nucleo_cli.workflows.lease import acquire
@@ -97,3 +97,31 @@ def test_a_deploy_at_work_is_not_disturbed(deployed: Shop) -> None:
 def test_killed_in_between_the_same_command_ends_it(deployed: Shop) -> None:
     deployed.helm.uninstall("shop", "shop")
     assert destroyed(deployed).result["namespace_removed"] is True
+
+
+@pytest.mark.parametrize("position", range(3))
+def test_interrupted_the_same_command_ends_it(deployed: Shop, position: int) -> None:
+    attempt(destroy(deployed.tools, deployed.target), position, Interrupted(Exit.INTERRUPTED))
+    destroyed(deployed)
+    assert deployed.cluster.names("namespaces") == ["nucleo-system"]
+    assert deployed.cluster.names("leases") == []
+
+
+def test_killed_at_the_very_end_the_same_command_ends_it(deployed: Shop) -> None:
+    deployed.cluster.refuse("DELETE", "/namespaces/shop$", Unreachable("no answer"), times=1)
+    assert isinstance(destroyed(deployed).error, Unreachable)
+    assert in_shop(deployed) == []
+    assert destroyed(deployed).result["namespace_removed"] is True
+    assert deployed.cluster.names("namespaces") == ["nucleo-system"]
+
+
+def test_the_empty_namespace_of_somebody_else_is_not_touched(app: Shop) -> None:
+    app.cluster.create(path("v1", "namespaces"), {"metadata": {"name": "shop"}})
+    assert isinstance(destroyed(app).error, NotFound)
+    assert "shop" in app.cluster.names("namespaces")
+
+
+def test_a_first_deploy_at_work_keeps_its_namespace(app: Shop) -> None:
+    with run(acquire(app.cluster, app.target)):
+        assert isinstance(destroyed(app).error, NotFound)
+        assert "shop" in app.cluster.names("namespaces")

@@ -193,7 +193,9 @@ def renewed(cluster: FakeCluster) -> None:
 
 def lost(held: HeldLease) -> str:
     """Waits until the holder notices that it holds nothing any more; what it says."""
-    next(thread for thread in threading.enumerate() if thread.name == "lease").join(10)
+    for thread in threading.enumerate():
+        if thread.name == "lease":
+            thread.join(10)
     with pytest.raises(Locked) as caught:
         held.check()
     return caught.value.message

@@ -232,7 +232,7 @@ def test_no_room_is_told_after_its_grace_whatever_the_clocks_say(
     shop.cluster.patch(where, {"metadata": {"creationTimestamp": created}})
     assert failure(shop.watch()).details["reason"] == "NotReady"
     monkeypatch.setattr("nucleo_cli.workflows.diagnosis.UNSCHEDULABLE_SECONDS", 0.001)
-    assert failure(shop.watch()).details["reason"] == "Unschedulable"
+    assert failure(shop.watch(timeout=10)).details["reason"] == "Unschedulable"
 
 
 @pytest.fixture
@@ -331,8 +331,9 @@ def test_a_watch_that_stays_broken_is_told(shop: Shop, monkeypatch: pytest.Monke
     shop.controller.fates["one"] = HANG
     shop.release("one")
     work = roll_out(shop.cluster, shop.target)
-    monkeypatch.setattr(rollout, "DEADLINE_SECONDS", 0.02)
     shop.cluster.broken_watches = [Unreachable("no answer")] * 1_000_000
+    next(work)
+    monkeypatch.setattr(rollout, "DEADLINE_SECONDS", 0.02)
     assert isinstance(attempt(work).error, Unreachable)
 
 
