@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.app import Target
-from nucleo_cli.domain.documents import labels
+from nucleo_cli.domain.documents import Json, labels
 from nucleo_cli.domain.events import Work
 from nucleo_cli.errors import NotAllowed, NotFound
 from nucleo_cli.workflows.history import read_history
@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from nucleo_cli.workflows.tools import Tools
 
 _GONE_SECONDS = 60.0
+_LOOKED_FOR = (
+    ("coordination.k8s.io/v1", "leases"),
+    ("v1", "persistentvolumeclaims"),
+    ("v1", "pods"),
+    ("v1", "secrets"),
+    ("v1", "configmaps"),
+    ("v1", "services"),
+    ("apps/v1", "deployments"),
+    ("apps/v1", "statefulsets"),
+    ("apps/v1", "daemonsets"),
+    ("batch/v1", "cronjobs"),
+)
+# A lock says that somebody is at work, and data is never removed by the way.
+_NEVER_LEFT_OVER = frozenset({"leases", "persistentvolumeclaims"})
 
 
 def destroy(tools: "Tools", target: Target) -> Work[dict[str, Any]]:
@@ -67,11 +81,20 @@ def _remove_namespace(cluster: "Cluster", target: Target) -> bool:
 
 def _others(cluster: "Cluster", target: Target) -> bool:
     """Whether anything but this app's leftovers lives in the namespace."""
-    releases = cluster.items(path("v1", "secrets", target.namespace), labelSelector="owner=helm")
-    leases = cluster.items(path("coordination.k8s.io/v1", "leases", target.namespace))
-    pods = cluster.items(path("v1", "pods", target.namespace))
-    claims = cluster.items(path("v1", "persistentvolumeclaims", target.namespace))
-    return bool(releases or leases or claims or [pod for pod in pods if labels(pod).get("nucleo.io/app") != target.app])
+    for api, kind in _LOOKED_FOR:
+        found = cluster.items(path(api, kind, target.namespace))
+        if kind in _NEVER_LEFT_OVER and found:
+            return True
+        if not all(_is_left_over(item, target) for item in found):
+            return True
+    return False
+
+
+def _is_left_over(item: Json, target: Target) -> bool:
+    own = labels(item)
+    ours = own.get("nucleo.io/app") == target.app and own.get("owner") != "helm"
+    # Kubernetes itself puts these into every namespace.
+    return ours or item["metadata"]["name"] in ("kube-root-ca.crt", "kubernetes")
 
 
 def _wait_until_gone(cluster: "Cluster", where: str) -> bool:

@@ -54,6 +54,13 @@ def test_a_namespace_of_somebody_else_stays(deployed: Shop) -> None:
 OTHERS: list[tuple[str, str, dict[str, Any]]] = [
     ("v1", "pods", {"name": "stranger"}),
     ("v1", "persistentvolumeclaims", {"name": "data"}),
+    ("v1", "persistentvolumeclaims", {"name": "own-data", "labels": {"nucleo.io/app": "shop"}}),
+    ("v1", "secrets", {"name": "made-by-hand"}),
+    ("v1", "configmaps", {"name": "made-by-hand"}),
+    ("v1", "services", {"name": "stranger"}),
+    ("apps/v1", "daemonsets", {"name": "stranger", "labels": {"nucleo.io/app": "other"}}),
+    ("apps/v1", "statefulsets", {"name": "stranger"}),
+    ("batch/v1", "cronjobs", {"name": "stranger"}),
     ("coordination.k8s.io/v1", "leases", {"name": "nucleo-other"}),
     ("v1", "secrets", {"name": "sh.helm.release.v1.other.v1", "labels": {"owner": "helm", "name": "other"}}),
 ]
@@ -64,6 +71,13 @@ def test_a_namespace_where_others_live_stays(deployed: Shop, api: str, kind: str
     deployed.cluster.create(path(api, kind, "shop"), {"metadata": metadata})
     assert destroyed(deployed).result["namespace_removed"] is False
     assert in_shop(deployed) == [path(api, kind, "shop", metadata["name"])]
+
+
+def test_what_is_in_every_namespace_and_what_still_ends_is_nobody_else(deployed: Shop) -> None:
+    ending = {"name": "shop-web-1", "labels": {"nucleo.io/app": "shop"}}
+    deployed.cluster.create(path("v1", "configmaps", "shop"), {"metadata": {"name": "kube-root-ca.crt"}})
+    deployed.cluster.create(path("v1", "pods", "shop"), {"metadata": ending})
+    assert destroyed(deployed).result["namespace_removed"] is True
 
 
 def test_who_may_not_remove_namespaces_removes_the_app(deployed: Shop) -> None:
