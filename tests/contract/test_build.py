@@ -12,6 +12,7 @@ import pytest
 
 from nucleo_cli.adapters.docker import Engine
 from nucleo_cli.adapters.registry import Registry
+from nucleo_cli.builder import bases, platforms
 from nucleo_cli.builder.build import build, cached
 from nucleo_cli.builder.container import OWNER, ROLE
 from nucleo_cli.builder.plans import plan_app
@@ -81,6 +82,10 @@ def refuse() -> NoReturn:
 def builder(registry: RegistryServer, engine: Engine) -> Iterator[Builder]:
     found = Builder(registry, engine)
     yield found
+    python = platforms.load("python")
+    base = bases.lookup(found.client, python, python.default, "build", platforms.architecture())
+    if base is not None:
+        engine.remove_image(found.client.reference(base.repository, base.digest))
     found.client.close()
 
 
