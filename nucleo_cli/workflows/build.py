@@ -85,7 +85,7 @@ def build(tools: "Tools", app: App, *, no_cache: bool = False) -> Work[Built]:
 
 def registry_settings(tools: "Tools") -> Settings:
     """The cluster's settings; NucleoError where they name no registry."""
-    settings = read_settings(tools.cluster)
+    settings = read_settings(tools.cluster, to_push=True)
     if not settings.registry_push:
         raise NucleoError(
             f'cluster "{tools.cluster.context}" does not say which registry to use',

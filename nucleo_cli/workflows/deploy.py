@@ -119,7 +119,7 @@ def _deploy(tools: "Tools", app: App, wish: Wish) -> Work[Deployed]:
 def _intend(tools: "Tools", app: App) -> _Intent:
     source = read_source(app.directory)
     plan = plan_app(app, source)
-    settings = read_settings(tools.cluster)
+    settings = read_settings(tools.cluster, to_push=True)
     check_sysctls(app.kernel, settings.sysctls)
     if not settings.registry_push:
         raise NucleoError(

@@ -17,12 +17,20 @@ NAME = "nucleo"
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 
 
-def read_settings(cluster: "Cluster") -> Settings:
-    """The ConfigMap `nucleo` of nucleo-system; where it is missing or silent, found out from the cluster."""
+def read_settings(cluster: "Cluster", *, to_push: bool = False) -> Settings:
+    """The ConfigMap `nucleo` of nucleo-system; where it is missing or silent, found out from the cluster.
+
+    With `to_push`, NotAllowed when it may not be read and no registry was found out either.
+    """
     try:
         data: Mapping[str, str] = part(cluster.get(path("v1", "configmaps", NAMESPACE, NAME)), "data")
-    except (NotFound, NotAllowed):
+    except NotFound:
         return _found_out(cluster)
+    except NotAllowed:
+        found = _found_out(cluster)
+        if to_push and not found.registry_push:
+            raise
+        return found
     return from_data(data)
 
 

@@ -73,12 +73,35 @@ def authority() -> str:
     return clusters[contexts[CONTEXT]["cluster"]]["certificate-authority-data"]
 
 
-def certificate(folder: Path, name: str, days: int) -> tuple[Path, Path]:
-    """A self-signed certificate and its key, valid so many days from now; 0: expired when it is first used."""
-    key, cert = folder / f"{name}.key", folder / f"{name}.pem"
+AUTHORITY = """\
+[ca]
+default_ca = it
+[it]
+database = {folder}/index.txt
+new_certs_dir = {folder}
+rand_serial = yes
+default_md = sha256
+policy = anything
+copy_extensions = copy
+[anything]
+organizationName = optional
+commonName = supplied
+"""
+
+
+def expired_certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """A self-signed certificate of the past and its key."""
+    key, cert, request = folder / f"{name}.key", folder / f"{name}.pem", folder / f"{name}.csr"
+    (folder / "ca.cnf").write_text(AUTHORITY.format(folder=folder))
+    (folder / "index.txt").write_text("")
     subject = ["-subj", f"/O=system:masters/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", str(days), *subject]
-    subprocess.run([*made, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
+    past = ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z"]
+    signed = ["-keyfile", str(key), "-in", str(request), "-out", str(cert)]
+    for argv in (
+        ["req", "-new", "-newkey", "rsa:2048", "-nodes", *subject, "-keyout", str(key), "-out", str(request)],
+        ["ca", "-batch", "-selfsign", "-config", str(folder / "ca.cnf"), "-notext", *past, *signed],
+    ):
+        subprocess.run(["openssl", *argv], check=True, capture_output=True)
     return cert, key
 
 
@@ -128,19 +151,20 @@ class TestCluster:
         assert str(tmp_path / "config") in result.json["error"]
 
     def test_a_client_certificate_that_is_not_accepted_is_exit_7(self, app: Sample, api: Api, tmp_path: Path) -> None:
-        cert, key = certificate(tmp_path, "stranger", 0)
+        cert, key = expired_certificate(tmp_path, "stranger")
         user = {"client-certificate-data": encoded(cert), "client-key-data": encoded(key)}
         env = kubeconfig(tmp_path / "config", api.server, user, authority())
         for document in self.fails(app, env, 7):
             assert document["code"] == "not-allowed"
 
     def test_an_expired_certificate_of_the_server_is_told_as_such(self, app: Sample, tmp_path: Path) -> None:
-        cert, key = certificate(tmp_path, "server", 0)
+        cert, key = expired_certificate(tmp_path, "server")
         with tls_server(cert, key) as port:
             env = kubeconfig(tmp_path / "config", f"https://127.0.0.1:{port}", {"token": "x"}, encoded(cert))
             result = app("ps", "--json", env=env)
         assert result.code in (7, 8), result
-        assert "expired" in result.json["error"] + result.json["hint"]
+        assert "certificate" in result.json["error"]
+        assert "not valid now" in result.json["error"]
 
     def test_without_the_right_it_is_exit_7_and_the_right_is_named(self, app: Sample, api: Api, tmp_path: Path) -> None:
         accounts = f"/api/v1/namespaces/{app.namespace}/serviceaccounts"
