@@ -14,7 +14,7 @@ def cold(setting: Setting) -> Iterator[Row]:
 
     def ours() -> Timing:
         done = setting.nucleo("build", "--no-cache", "-C", str(setting.app))
-        return Timing(done.seconds, facts={"digest": done.stdout.strip()})
+        return Timing(done.seconds, facts={**done.timing.facts, "digest": done.stdout.strip()})
 
     timings, theirs = side_by_side(setting.runs(5), ours, hand.build_cold)
     yield Row(

@@ -14,7 +14,7 @@ from tests.bench.setting import Setting
 from tests.e2e.api import Api
 from tests.e2e.checker import ask, engine
 
-_NAME = "bench"
+_NAME = "bench-up"
 _EVERY_SECONDS = 0.05
 _PATIENCE_SECONDS = 180
 _ADMIN = "/var/lib/nucleo/admin.conf"

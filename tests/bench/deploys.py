@@ -1,17 +1,22 @@
 """A deploy beside docker build, docker push and helm upgrade --wait by hand: nothing changed, and one line changed."""
 
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
+from typing import Any
 
 from tests.bench import apps, by_hand
 from tests.bench.measure import Budget, MeasureError, Row, Timing, run, side_by_side
 from tests.bench.setting import APP, Setting, parsed
-from tests.e2e.checker import Answer, Probe, ask, eventually
+from tests.e2e.checker import Answer, ask, eventually
 
 _BY_HAND = "`docker build`, `docker push`, `helm upgrade --install --wait`"
-_SETTLED = 10
+# Often enough to see when the old answers end, seldom enough to leave the two cores to what is measured.
+_EVERY_SECONDS = 0.1
+_SETTLED = 5
 _PATIENCE_SECONDS = 120
 
 
@@ -28,7 +33,7 @@ def unchanged(setting: Setting) -> Iterator[Row]:
         document = parsed(done)
         if document["changed"]:
             raise MeasureError("a deploy without a change changed something")
-        return Timing(done.seconds, {phase["name"]: phase["seconds"] for phase in document["phases"]})
+        return replace(done.timing, parts=_phases(document))
 
     timings, theirs = side_by_side(setting.runs(7), ours, lambda: hand.deploy("first"))
     if setting.pods(APP) != pods:
@@ -78,25 +83,51 @@ def _deploy(setting: Setting) -> Timing:
     document = parsed(done)
     if not document["changed"]:
         raise MeasureError("a deploy of a change says that nothing changed")
-    return Timing(done.seconds, {phase["name"]: phase["seconds"] for phase in document["phases"]})
+    return replace(done.timing, parts=_phases(document))
+
+
+def _phases(document: dict[str, Any]) -> dict[str, float]:
+    return {phase["name"]: phase["seconds"] for phase in document["phases"]}
 
 
 def _until_healthy(setting: Setting, namespace: str, answer: str, deploy: Callable[[], Timing]) -> Timing:
     """`deploy`, while the URL is asked all the time. The next one starts when the old pods are gone."""
     url = setting.url(namespace)
-    with Probe(url) as probe:
+    with _asked(url) as answers:
         started = time.monotonic()
         timing = deploy()
-        eventually("the edit is answered", lambda: _settled(probe.answers, answer))
-    first = next(each.at for each in probe.answers if each.body == answer) - started
-    last_old = max((each.at for each in probe.answers if each.body != answer), default=started) - started
+        eventually("the edit is answered", lambda: _settled(answers, answer))
+    first = next(each.at for each in answers if each.body == answer) - started
+    last_old = max((each.at for each in answers if each.body != answer), default=started) - started
     eventually("the old pods are gone", lambda: len(setting.pods(namespace)) == 1, _PATIENCE_SECONDS)
     if ask(url).body != answer:
         raise MeasureError(f"{url} does not answer {answer!r}")
     parts = {**timing.parts, "command": timing.seconds, "first new answer": first, "last old answer": last_old}
     return replace(
-        timing, seconds=max(timing.seconds, last_old), parts=parts, facts={"errors": len(probe.bad), "answer": answer}
+        timing,
+        seconds=max(timing.seconds, last_old),
+        parts=parts,
+        facts={**timing.facts, "errors": sum(not each.good for each in answers), "answer": answer},
     )
+
+
+@contextmanager
+def _asked(url: str) -> Generator[list[Answer]]:
+    """What the URL answers, again and again, while the `with` block runs."""
+    answers: list[Answer] = []
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_EVERY_SECONDS):
+            answers.append(ask(url))
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        thread.join()
 
 
 def _settled(answers: list[Answer], answer: str) -> bool:

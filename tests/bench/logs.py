@@ -165,8 +165,8 @@ def _measured(setting: Setting, argv: list[str], measure: Measure, env: dict[str
 
 def _until_it_follows(setting: Setting, follower: Follower) -> None:
     for _ in range(100):
-        run = _print(setting, 1, 0)
-        if follower.wait(f"{run} 000000 ".encode(), 0.3):
+        _print(setting, 1, 0)
+        if follower.wait(b" 000000 ", 0.3):
             return
     raise MeasureError(f"{Path(follower.argv[0]).name} shows no line")
 

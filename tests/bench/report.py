@@ -7,6 +7,7 @@ from typing import Any
 from tests.bench.measure import Row, Timing, median
 
 _HEAD = ("what", "Nucleo: median (min-max)", "beside: by hand", "median (min-max)", "ratio", "budget")
+_SMALL_SECONDS = 0.02
 
 
 def markdown(rows: Sequence[Row], machine: str) -> str:
@@ -43,6 +44,8 @@ def _spread(timings: Sequence[Timing]) -> str:
     if not timings:
         return ""
     seconds = sorted(timing.seconds for timing in timings)
+    if median(timings) < _SMALL_SECONDS:
+        return f"{median(timings) * 1000:.1f} ms ({seconds[0] * 1000:.1f}-{seconds[-1] * 1000:.1f})"
     return f"{median(timings):.2f} s ({seconds[0]:.2f}-{seconds[-1]:.2f})"
 
 
