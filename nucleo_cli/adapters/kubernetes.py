@@ -93,7 +93,9 @@ class Cluster:
         logging.getLogger().addHandler(logging.NullHandler())
         found = Configuration()
         try:
-            load_kube_config(context=self.context, client_configuration=found, persist_config=False)
+            # Named, for the package looks at KUBECONFIG only once, when it is imported.
+            files = os.pathsep.join(map(str, kubeconfig.files()))
+            load_kube_config(files, self.context, client_configuration=found, persist_config=False)
         except ConfigException as error:
             hint = "log in to the cluster again, or get a new kubeconfig for it"
             raise NotAllowed(f'no credentials for cluster "{self.context}": {error}', hint) from error
