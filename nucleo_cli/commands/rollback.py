@@ -20,7 +20,7 @@ def command(
     Its image and its config vars come back; a database does not go back in time.
 
     \b
-      nucleo rollback       to the last healthy release with another image
+      nucleo rollback       to the last healthy release that differs
       nucleo rollback 12    to release 12
     """
     from nucleo_cli.workflows.rollback import roll_back

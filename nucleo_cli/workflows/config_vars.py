@@ -93,13 +93,22 @@ def _by_name(variable: Variable) -> str:
 
 def value_of(cluster: "Cluster", target: Target, name: str) -> str:
     """The value of one config var, a secret's too: who may read Secrets may see it. NotFound when it is not set."""
-    current = read_history(cluster, target).running()
+    history = read_history(cluster, target)
+    if history.current is None and (staged := read_staged(cluster, target)) is not None:
+        if (value := (staged.config | staged.secrets).get(name)) is not None:
+            return value
+        raise _not_set(target, name)
+    current = history.running()
     if name in _secret_names(current):
         return read_secret(cluster, target, str(part(current.values, "secret")["name"]))[name]
     for variable in _of(current):
         if variable.name == name and variable.value is not None:
             return variable.value
-    raise NotFound(f'"{target.app}" has no config var {name}', "nucleo config list shows them")
+    raise _not_set(target, name)
+
+
+def _not_set(target: Target, name: str) -> NotFound:
+    return NotFound(f'"{target.app}" has no config var {name}', "nucleo config list shows them")
 
 
 def edit(tools: "Tools", target: Target, wanted: Edit, *, timeout: float | None = None) -> Work[Revision | None]:

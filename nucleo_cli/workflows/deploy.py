@@ -110,7 +110,8 @@ def _deploy(tools: "Tools", app: App, wish: Wish) -> Work[Deployed]:
             return Deployed(app, current, where, changed=False)
         yield check.end(_summary(intent))
         if current is not None:
-            yield Notice(f"release {current.version} was not seen healthy yet: watching it")
+            seen = "is not whole just now" if is_healthy(current) else "was not seen healthy yet"
+            yield Notice(f"release {current.version} {seen}: watching it")
             return Deployed(app, (yield from resume(work, current)), where, changed=True)
         revision = yield from _release(work, intent, wish, _live(deployments))
         return Deployed(app, revision, where, changed=True)

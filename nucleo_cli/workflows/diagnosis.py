@@ -37,6 +37,9 @@ _WAITING: Mapping[str, tuple[str, str]] = {
     "PreStartHookError": ("a start hook failed: {message}", "the last lines of its log are above"),
 }
 
+# Why a container that is tried again and again never ran at all.
+_NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
+
 # What an exit code of a crashing start command means; 128 and more are signals.
 _EXITS: Mapping[int, tuple[str, str]] = {
     0: (
@@ -109,6 +112,11 @@ def _container_failure(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Fai
             previous="terminated" not in part(status, "state"),
         )
     reason = waiting.get("reason", "")
+    if reason == "CrashLoopBackOff" and ended.get("reason") in _NOT_STARTED:
+        said = str(ended.get("message", "")).strip() or reason
+        return Failure(
+            "StartError", f"the container cannot be started: {said}", "check cmd.start in nucleo.yml", container=name
+        )
     if reason == "CrashLoopBackOff":
         summary, hint = _exit(int(ended.get("exitCode", 1)))
         return Failure(reason, summary, hint, container=name, previous=True)

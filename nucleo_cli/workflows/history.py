@@ -9,6 +9,7 @@ from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.app import Target
 from nucleo_cli.domain.release import DEPLOYED, FAILED, SUPERSEDED, Revision
 from nucleo_cli.errors import Conflict, NotFound
+from nucleo_cli.workflows.processes import no_app
 
 if TYPE_CHECKING:
     from nucleo_cli.adapters.kubernetes import Cluster
@@ -60,10 +61,7 @@ class History:
     def running(self) -> Revision:
         """The current revision; NotFound when the app is not deployed."""
         if (found := self.current) is None:
-            raise NotFound(
-                f'no app "{self.target.app}" is deployed in namespace "{self.target.namespace}"',
-                "nucleo deploy releases it; nucleo apps lists what is there",
-            )
+            raise no_app(self.target)
         return found
 
 

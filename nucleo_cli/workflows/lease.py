@@ -22,6 +22,7 @@ from nucleo_cli.domain.app import Target
 from nucleo_cli.domain.documents import annotations, part, parts
 from nucleo_cli.domain.events import Notice, Work
 from nucleo_cli.errors import Conflict, Locked, NotAllowed, NotFound, NucleoError
+from nucleo_cli.workflows.processes import no_app
 
 if TYPE_CHECKING:
     from nucleo_cli.adapters.kubernetes import Cluster
@@ -184,18 +185,11 @@ def _create(cluster: "Cluster", target: Target, with_namespace: bool) -> dict[st
             return cluster.create(collection, body)
         except NotFound as error:
             if not with_namespace:
-                raise _no_app(target) from error
+                raise no_app(target) from error
             _create_namespace(cluster, target)
             return cluster.create(collection, body)
     except Conflict:
         return None
-
-
-def _no_app(target: Target) -> NotFound:
-    return NotFound(
-        f'no app "{target.app}" is deployed in namespace "{target.namespace}"',
-        "nucleo deploy releases it; nucleo apps lists what is there",
-    )
 
 
 def _create_namespace(cluster: "Cluster", target: Target) -> None:

@@ -39,7 +39,7 @@ class RolledBack:
 def roll_back(
     tools: "Tools", target: Target, version: int | None, *, wait_lock: bool = False, timeout: float | None = None
 ) -> Work[RolledBack]:
-    """Copies release `version` forward (None: the healthy one before the current) and watches it.
+    """Copies release `version` forward (None: the newest healthy one that differs from the current) and watches it.
 
     Raises NotFound for a release that is not kept, or whose secrets are gone.
     """
@@ -64,11 +64,16 @@ def roll_back(
 def _previous(history: History) -> Revision:
     current = history.running()
     for revision in reversed(history.revisions):
-        if revision.version < current.version and is_healthy(revision) and revision.image != current.image:
+        if revision.version < current.version and is_healthy(revision) and _content(revision) != _content(current):
             return revision
     raise NotFound(
-        f'"{history.target.app}" has no earlier healthy release with another image', "nucleo releases lists all of them"
+        f'"{history.target.app}" has no earlier healthy release that differs', "nucleo releases lists all of them"
     )
+
+
+def _content(revision: Revision) -> dict[str, Any]:
+    """What a release runs; not who made it, from which commit."""
+    return {key: value for key, value in revision.values.items() if key != "nucleo"}
 
 
 def _need_secret(tools: "Tools", target: Target, source: Revision) -> None:

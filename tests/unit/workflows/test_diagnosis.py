@@ -206,3 +206,15 @@ def test_listening_somewhere_else(found: set[Listener], reason: str | None, word
     for word in words:
         assert failure is not None
         assert word in failure.summary + failure.hint
+
+
+def test_a_container_that_never_ran_says_why_although_it_is_tried_again() -> None:
+    said = 'exec: "gunicornn": executable file not found in $PATH'
+    status = {
+        "name": "web",
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": {"reason": "StartError", "exitCode": 128, "message": said}},
+    }
+    failure = diagnose({"metadata": {"name": "shop-web-1"}, "status": {"containerStatuses": [status]}}, 5.0)
+    assert failure is not None
+    assert (failure.reason, failure.summary) == ("StartError", f"the container cannot be started: {said}")

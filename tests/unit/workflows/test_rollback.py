@@ -48,13 +48,18 @@ def test_to_a_release_by_its_number(app: Shop) -> None:
     assert app.cluster.names("leases") == []
 
 
-def test_without_a_number_to_the_last_healthy_one_with_another_image(app: Shop) -> None:
+def test_without_a_number_to_the_last_healthy_one_that_differs(app: Shop) -> None:
     releases(app, "one", "two")
     app.controller.fates[mark("bad")] = CRASH
     releases(app, "bad")
-    run(edit(app.tools, app.target, Edit({"A": "1"}, {})))
     assert rollback(app).result.source.image == app.revisions[0].image
-    assert rollback(app).result.source.image == app.revisions[1].image
+
+
+def test_without_a_number_a_change_of_config_is_undone_and_done_again(app: Shop) -> None:
+    releases(app, "one")
+    run(edit(app.tools, app.target, Edit({"A": "1"}, {})))
+    assert rollback(app).result.revision.values["config"] == {}
+    assert rollback(app).result.revision.values["config"] == {"A": "1"}
 
 
 def test_it_can_be_undone(app: Shop) -> None:
@@ -80,7 +85,7 @@ def test_the_next_deploy_starts_from_what_was_brought_back(app: Shop) -> None:
 
 def test_there_is_no_earlier_one(app: Shop) -> None:
     releases(app, "one")
-    assert "no earlier healthy release with another image" in refused(rollback(app), NotFound)
+    assert "no earlier healthy release that differs" in refused(rollback(app), NotFound)
     assert len(app.revisions) == 1
 
 
