@@ -1,5 +1,6 @@
 """The program: signals in, exit code out. The one place where errors become exit codes."""
 
+import gc
 import os
 import signal
 import sys
@@ -43,7 +44,10 @@ def main() -> NoReturn:
             # A locale that has no ✓ is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
     _listen()
-    sys.exit(run(sys.argv[1:], Context()))
+    code = run(sys.argv[1:], Context())
+    # Python would search all that was imported for cycles once more, to free what the system takes back anyway: 20 ms.
+    gc.freeze()
+    sys.exit(code)
 
 
 def _call(argv: Sequence[str], context: Context) -> int:
