@@ -26,11 +26,17 @@ BAD_APPS: dict[str, tuple[str, list[str], str]] = {
 
 
 @pytest.fixture(scope="module")
-def good(app_factory: AppFactory) -> Sample:
-    """The app that serves, before its next release turns out bad."""
+def shared(app_factory: AppFactory) -> Sample:
     made = app_factory("good")
     made.deploy()
     return made
+
+
+@pytest.fixture
+def good(shared: Sample) -> Sample:
+    """The app that serves, before its next release turns out bad."""
+    shared.ensure()
+    return shared
 
 
 @pytest.mark.parametrize("case", BAD_APPS)
@@ -58,8 +64,6 @@ def test_the_last_lines_of_its_log_are_shown(good: Sample) -> None:
     assert "| no database at db:5432" in result.stderr
     assert result.stderr.splitlines()[-1].startswith("hint:")
     assert result.stdout == ""
-    good.say("after its log")
-    good.deploy()
 
 
 def test_a_first_release_that_is_bad_leaves_nothing_running(app_factory: AppFactory, api: Api) -> None:
@@ -79,8 +83,6 @@ def test_a_pre_stop_hook_that_fails_stops_no_release(good: Sample, api: Api) -> 
     with Probe(good.url) as probe:
         good.say("after the hook")
         check(good, api, probe, {before, good.answer})
-    good.configure()
-    good.deploy()
 
 
 class TestBuild:
@@ -91,20 +93,17 @@ class TestBuild:
         assert "flask" in str(result.json)
         assert not engine("GET", '/containers/json?all=1&filters={"label":["io.nucleo.role=build"]}')
         assert ask(good.url).body == good.answer
-        good.write("requirements.txt", "")
 
     def test_requirements_that_contradict_each_other_fail_the_build(self, good: Sample) -> None:
         good.write("requirements.txt", "werkzeug==3.0.0\nwerkzeug==3.0.1\n")
         result = good("build", "--json").expect(4)
         assert "werkzeug" in str(result.json)
-        good.write("requirements.txt", "")
 
     def test_a_malformed_requirements_file_fails_the_build(self, good: Sample) -> None:
         good.write("requirements.txt", b"flask==\xff\xfe\n")
         result = good("build", "--json")
         assert result.code == 4, result
         assert "Traceback" not in result.stderr
-        good.write("requirements.txt", "")
 
     def test_build_prints_the_digest_alone(self, good: Sample) -> None:
         result = good("build").expect(0)

@@ -26,10 +26,17 @@ SETTINGS = "/api/v1/namespaces/nucleo-system/configmaps/nucleo"
 
 
 @pytest.fixture(scope="module")
-def app(app_factory: AppFactory) -> Sample:
+def shared(app_factory: AppFactory) -> Sample:
     made = app_factory("around")
     made.deploy()
     return made
+
+
+@pytest.fixture
+def app(shared: Sample) -> Sample:
+    """An app that serves while something around it is broken."""
+    shared.ensure()
+    return shared
 
 
 def edit(app: Sample, answer: str) -> None:
