@@ -29,6 +29,7 @@ def main() -> int:
     rows: list[Row] = []
     failed = 0
     with Setting(options.cluster, options.runs) as setting:
+        setting.start()
         facts = machine.facts(setting.env)
         for name in options.only:
             print(f"· {name}", file=sys.stderr, flush=True)

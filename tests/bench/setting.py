@@ -44,6 +44,10 @@ class Setting:
         """How often to run: as asked for, else the usual number."""
         return self._runs or usual
 
+    def start(self) -> None:
+        """Sees to it that the cluster runs; helm comes with it where there was none."""
+        assert self.api
+
     @cached_property
     def env(self) -> dict[str, str]:
         """This machine's environment without the person's own settings of Nucleo, Python, git and docker build."""
@@ -69,23 +73,26 @@ class Setting:
     @cached_property
     def api(self) -> Api:
         """The cluster's API, as an outsider sees it; the cluster is started when it is not there."""
-        if not self._known():
+        context = self._context()
+        if context is None or not _answers(context):
             self.nucleo("cluster", "up", "--name", self.cluster)
-            self.cleanup(self.nucleo, "cluster", "down", "--name", self.cluster)
+            if context is None:  # nobody's before, so nobody's afterwards
+                self.cleanup(self.nucleo, "cluster", "down", "--name", self.cluster)
         return Api(self.kubeconfig(), self.context)
 
-    def _known(self) -> bool:
+    def _context(self) -> Api | None:
+        """The API by the kubeconfig's context; None when no kubeconfig has it."""
         try:
-            return bool(Api(self.kubeconfig(), self.context).get("/version"))
-        except Exception:  # any failure to reach it means that it has to be started
-            return False
+            return Api(self.kubeconfig(), self.context)
+        except MeasureError:
+            return None
 
     def kubeconfig(self) -> Path:
         """The file that has the cluster's context."""
         for path in paths():
             if path.exists() and f"name: {self.context}\n" in path.read_text():
                 return path
-        raise MeasureError(f"no kubeconfig knows {self.context}")
+        raise MeasureError(f"no kubeconfig has the context {self.context}")
 
     @cached_property
     def settings(self) -> dict[str, str]:
@@ -138,6 +145,13 @@ class Setting:
     def answer(self, name: str) -> str:
         """What the app says now."""
         return ask(self.url(name)).body
+
+
+def _answers(api: Api) -> bool:
+    try:
+        return bool(api.get("/version"))
+    except Exception:  # whatever it is: it has to be started
+        return False
 
 
 def parsed(done: Done) -> dict[str, Any]:
