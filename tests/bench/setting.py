@@ -14,7 +14,7 @@ from nucleo_cli.clusters.kubeconfig import paths
 from tests.bench import apps, machine
 from tests.bench.measure import Done, MeasureError, run
 from tests.e2e.api import Api
-from tests.e2e.checker import ask
+from tests.e2e.checker import ask, eventually
 from tests.installed import PROGRAM
 
 if TYPE_CHECKING:
@@ -125,6 +125,8 @@ class Setting:
         self.cleanup(self._destroy, name)
         assert self.api
         self.nucleo("deploy", "-C", str(folder), "--json")
+        # The ingress may learn of the first pod a moment later than Nucleo does.
+        eventually("the app answers", lambda: ask(self.url(name)).good)
         return folder
 
     def _destroy(self, name: str) -> None:
