@@ -20,7 +20,8 @@ _SCRIPT = (
     # A subshell: the words may name a builtin, such as exit.
     '(exec "$@"); code=$?; trap "exit $code" TERM; '
     'printf "\\036%s %s\\036" "$0" "$code"; printf "\\036%s %s\\036" "$0" "$code" >&2; '
-    f'sleep {LINGER_SECONDS} & wait; exit "$code"'
+    # Short sleeps: a shell may miss a signal that comes just before a long wait.
+    f'left={LINGER_SECONDS}; while [ "$left" -gt 0 ]; do sleep 1; left=$((left-1)); done; exit "$code"'
 )
 
 
