@@ -29,7 +29,7 @@ lint: setup ## ruff, pyright and the import contracts
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { $(BIN)/ruff format --check; echo "make format does it"; exit 1; }
 	@$(BIN)/pyright --warnings
-	@$(BIN)/lint-imports
+	@out=$$($(BIN)/lint-imports 2>&1) || { echo "$$out"; exit 1; }
 
 format: setup ## Let ruff format and repair what it can
 	@$(BIN)/ruff format --quiet

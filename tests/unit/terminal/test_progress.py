@@ -40,7 +40,6 @@ def test_off_a_tty_each_event_is_a_line() -> None:
         lines.show(event)
     lines.close()
     assert stream.getvalue() == (
-        "· build               python 3.13\n"
         "  pip                 Collecting flask\n"
         "✓ build         1.2s  sha256:0123\n"
         "– push          0.0s  nothing new\n"
@@ -58,14 +57,13 @@ def test_quiet_shows_warnings_alone() -> None:
     assert stream.getvalue() == "! the work tree is dirty\n  git commit\n"
 
 
-def test_a_phase_without_detail_leaves_no_line_at_its_start() -> None:
-    assert line(PhaseStarted("build"), PLAIN) == ""
+def test_the_start_of_a_phase_leaves_no_line() -> None:
+    assert line(PhaseStarted("build", "python 3.13"), PLAIN) == ""
 
 
 @pytest.mark.parametrize(
     "event",
     [
-        PhaseStarted("build", "\x1b[2Jx"),
         PhaseEnded("build", 1, detail="\x1b[2Jx"),
         Output("pip", "\x1b[2Jx"),
         PodChanged("web", "pod", "\x1b[2Jx", False),
