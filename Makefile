@@ -1,7 +1,7 @@
 # `make` lists the targets. Each one can be run on its own; all of them set the machine up first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format unit contract packaging e2e bench clean
+.PHONY: help setup test-setup demo test lint format unit contract packaging e2e bench clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -19,35 +19,38 @@ help: ## List the targets
 setup: ## Install what is missing; make .venv with the program at .venv/bin/nucleo
 	@bash .ci/setup
 
+test-setup:
+	@bash .ci/setup test
+
 demo: setup ## Start a local Kubernetes and deploy the Python example to it
 	@bash .ci/demo
 
-test: setup lint unit ## Lint, then every test; brings a cluster of its own up and takes it down again
+test: test-setup lint unit ## Lint, then every test; brings a cluster of its own up and takes it down again
 	@$(PYTEST) tests/packaging tests/contract tests/e2e
 
-lint: setup ## ruff, pyright and the import contracts
+lint: test-setup ## ruff, pyright and the import contracts
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { $(BIN)/ruff format --check; echo "make format does it"; exit 1; }
 	@$(BIN)/pyright --warnings
 	@out=$$($(BIN)/lint-imports 2>&1) || { echo "$$out"; exit 1; }
 
-format: setup ## Let ruff format and repair what it can
+format: test-setup ## Let ruff format and repair what it can
 	@$(BIN)/ruff format --quiet
 	@$(BIN)/ruff check --fix --quiet
 
-unit: setup ## Fast tests that know no network
+unit: test-setup ## Fast tests that know no network
 	@$(PYTEST) -n 2 tests/unit
 
-contract: setup ## Each adapter against its real server
+contract: test-setup ## Each adapter against its real server
 	@$(PYTEST) tests/contract
 
-packaging: setup ## The wheel, installed clean
+packaging: test-setup ## The wheel, installed clean
 	@$(PYTEST) tests/packaging
 
-e2e: setup ## The installed program against a real cluster; NUCLEO_KEEP=1 leaves it running
+e2e: test-setup ## The installed program against a real cluster; NUCLEO_KEEP=1 leaves it running
 	@$(PYTEST) tests/e2e
 
-bench: setup ## Measure the budgets beside the raw tools; ONLY=help,ps RUNS=3 CLUSTER=local JSON=bench.json
+bench: test-setup ## Measure the budgets beside the raw tools; ONLY=help,ps RUNS=3 CLUSTER=local JSON=bench.json
 	@$(BIN)/python -m tests.bench $(ONLY:%=--only %) $(RUNS:%=--runs %) $(CLUSTER:%=--cluster %) $(JSON:%=--json %)
 
 clean: ## Remove what building and testing left in this folder; cluster and caches stay

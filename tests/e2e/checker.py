@@ -94,6 +94,11 @@ def eventually(what: str, look: Callable[[], Any], patience: float = _PATIENCE_S
     return found
 
 
+def serves(url: str, body: str) -> None:
+    """The URL answers that. A proxy learns of new and gone pods a moment after the cluster does."""
+    eventually(f"{url} answers {body!r}", lambda: ask(url).body == body, 20)
+
+
 def check(sample: Sample, api: Api, probe: Probe, allowed: Iterable[str], canaries: Iterable[str] = ()) -> Result:
     """The invariant, after a fault: `allowed` are the answers of revisions N and N+1. The result of the next deploy."""
     serving = ask(probe.url)
@@ -103,7 +108,7 @@ def check(sample: Sample, api: Api, probe: Probe, allowed: Iterable[str], canari
     settled(sample, api, result)
     assert not probe.bad, f"{len(probe.bad)} of {len(probe.answers)} requests failed: {probe.bad[:3]}"
     assert probe.bodies <= set(allowed), f"unexpected answers: {probe.bodies - set(allowed)}"
-    assert ask(probe.url).body == sample.answer
+    serves(probe.url, sample.answer)
     no_secret(sample, api, canaries)
     return result
 

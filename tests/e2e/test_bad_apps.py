@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.api import Api
-from tests.e2e.checker import Probe, ask, check, engine, settled
+from tests.e2e.checker import Probe, check, engine, serves, settled
 from tests.e2e.conftest import AppFactory
 from tests.e2e.sample import APP, Sample
 
@@ -51,7 +51,7 @@ def test_a_bad_release_is_diagnosed_and_the_old_one_serves(good: Sample, api: Ap
         assert document["code"] in ("rollout-failed", "timed-out")
         assert told in f"{document['error']} {document['hint']} {document['details']}"
         assert document["hint"]
-        assert ask(good.url).body == good.answer
+        serves(good.url, good.answer)
         before = good.answer
         good.configure()
         good.say(f"after {case}")
@@ -73,7 +73,7 @@ def test_a_first_release_that_is_bad_leaves_nothing_running(app_factory: AppFact
     assert not api.items(f"/apis/apps/v1/namespaces/{app.namespace}/deployments")
     app.say("one")
     settled(app, api, app.deploy())
-    assert ask(app.url).body == "one"
+    serves(app.url, "one")
 
 
 def test_a_pre_stop_hook_that_fails_stops_no_release(good: Sample, api: Api) -> None:
@@ -92,7 +92,7 @@ class TestBuild:
         assert result.json["code"] == "build-failed"
         assert "flask" in str(result.json)
         assert not engine("GET", '/containers/json?all=1&filters={"label":["io.nucleo.role=build"]}')
-        assert ask(good.url).body == good.answer
+        serves(good.url, good.answer)
 
     def test_requirements_that_contradict_each_other_fail_the_build(self, good: Sample) -> None:
         good.write("requirements.txt", "werkzeug==3.0.0\nwerkzeug==3.0.1\n")

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from tests.e2e.api import Api
-from tests.e2e.checker import Probe, ask, check, eventually, no_orphans, settled
+from tests.e2e.checker import Probe, check, eventually, no_orphans, serves, settled
 from tests.e2e.conftest import AppFactory, Faulty
 from tests.e2e.sample import Sample
 from tests.installed import Result
@@ -84,7 +84,7 @@ def test_interrupted_it_puts_the_old_release_back_and_says_so(
         stopped: Result = faulty(app, point, signal, "deploy", "--json", delay=delay).expect(code)
         assert stopped.json["code"] == "interrupted"
         assert "Traceback" not in stopped.stderr
-        assert ask(probe.url).body == before
+        serves(probe.url, before)
         no_orphans(app, api)
         check(app, api, probe, {before, app.answer})
 
@@ -114,7 +114,7 @@ def test_a_first_deploy_that_is_killed_is_finished_by_the_next(
     faulty(app, "PodChanged", "KILL", "deploy").expect(-9)
     result = app.deploy()
     settled(app, api, result)
-    assert ask(result.json["url"]).body == "one"
+    serves(result.json["url"], "one")
 
 
 @pytest.mark.parametrize("point", ["PhaseStarted:release", "PodChanged"])
@@ -127,7 +127,7 @@ def test_a_rollback_that_is_killed_is_finished_by_the_next(
     with Probe(victim.url) as probe:
         faulty(victim, point, "KILL", "rollback", str(target)).expect(-9)
         done = victim("rollback", str(target), "--json").expect(0)
-        eventually("the old answer is back", lambda: ask(probe.url).body == before)
+        serves(probe.url, before)
     assert not probe.bad
     settled(victim, api, done)
 

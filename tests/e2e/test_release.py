@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.api import Api
-from tests.e2e.checker import Probe, ask, no_orphans, no_secret, settled
+from tests.e2e.checker import Probe, no_orphans, no_secret, serves, settled
 from tests.e2e.conftest import AppFactory
 from tests.e2e.sample import Sample, git
 from tests.installed import BIN, CONTEXT, KUBECONFIG, ROOT, Nucleo
@@ -35,7 +35,7 @@ def test_the_example_goes_through_its_first_three_releases(
     first = app.deploy().json
     assert (first["app"], first["release"], first["changed"], first["dirty"]) == (app.name, 1, True, False)
     assert first["commit"] == git(app.directory, "rev-parse", "HEAD").strip()
-    assert ask(first["url"]).body == "Hello from Nucleo"
+    serves(first["url"], "Hello from Nucleo")
 
     again = app.deploy().json
     assert (again["release"], again["changed"], again["image"]) == (1, False, first["image"])
@@ -45,14 +45,14 @@ def test_the_example_goes_through_its_first_three_releases(
     with Probe(first["url"]) as probe:
         second = app.deploy()
     assert (second.json["release"], second.json["changed"], second.json["dirty"]) == (2, True, True)
-    assert ask(first["url"]).body == "Hello again"
+    serves(first["url"], "Hello again")
     assert not probe.bad
     settled(app, api, second)
 
     third = app("rollback", "1", "--json").expect(0)
     assert third.json["release"] == 3
     assert third.json["image"] == first["image"]
-    assert ask(first["url"]).body == "Hello from Nucleo"
+    serves(first["url"], "Hello from Nucleo")
 
     ours = app("releases", "--json").expect(0).json["releases"]
     theirs = run_helm(helm, nucleo, "history", app.name, "--namespace", app.namespace)
@@ -126,23 +126,23 @@ class TestConfig:
     def test_a_config_var_reaches_the_app_and_a_rollback_takes_it_back(self, configured: Sample) -> None:
         url = configured.deploy().json["url"]
         configured("config", "set", "GREETING=hello", "--json").expect(0)
-        assert ask(url).body == "one hello"
+        serves(url, "one hello")
         assert configured("config", "get", "GREETING").expect(0).stdout.strip() == "hello"
         configured("rollback", "1", "--json").expect(0)
-        assert ask(url).body == "one"
+        serves(url, "one")
 
     def test_a_secret_is_nowhere_but_in_its_secret(self, configured: Sample, api: Api) -> None:
         url = configured.deploy().json["url"]
         configured("config", "set", "--secret", "GREETING", stdin=self.CANARY).expect(0)
-        assert ask(url).body == f"one {self.CANARY}"
+        serves(url, f"one {self.CANARY}")
         assert self.CANARY not in str(configured("config", "list", "--json").expect(0))
         configured.say("two")
         configured.deploy()
-        assert ask(url).body == f"two {self.CANARY}"
+        serves(url, f"two {self.CANARY}")
         no_secret(configured, api, [self.CANARY])
         no_orphans(configured, api)
         configured("config", "unset", "GREETING").expect(0)
-        assert ask(url).body == "two"
+        serves(url, "two")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from tests.e2e.api import Api
-from tests.e2e.checker import Probe, ask, check
+from tests.e2e.checker import Probe, check, serves
 from tests.e2e.conftest import AppFactory
 from tests.e2e.sample import Sample
 from tests.installed import CONTEXT, KUBECONFIG, Nucleo
@@ -196,7 +196,7 @@ class TestRegistry:
             with setting(api, registry_push="127.0.0.1:1"):
                 result = app("deploy", "--json").expect(8)
             assert result.json["code"] == "unreachable"
-            assert ask(app.url).body == before
+            serves(app.url, before)
             check(app, api, probe, {before, app.answer})
 
     @pytest.mark.parametrize("limit", [300, 3_000, 40_000])
@@ -211,7 +211,7 @@ class TestRegistry:
                 result = app("deploy", "--json")
             assert result.code in (1, 8), result
             assert result.json["hint"]
-            assert ask(app.url).body == before
+            serves(app.url, before)
             check(app, api, probe, {before, app.answer})
 
     def test_an_image_that_the_nodes_cannot_pull_is_diagnosed(self, app: Sample, api: Api) -> None:
@@ -221,7 +221,7 @@ class TestRegistry:
             with setting(api, registry_pull="localhost:1"):
                 result = app("deploy", "--json").expect(5)
             assert "cannot be pulled" in result.json["error"]
-            assert ask(app.url).body == before
+            serves(app.url, before)
             check(app, api, probe, {before, app.answer})
 
 
