@@ -186,7 +186,8 @@ def _burst(setting: Setting, follower: Follower) -> Timing:
     first = min(printed for _, _, printed in arrivals)
     written = max(printed for _, _, printed in arrivals) - first
     last = max(arrived for arrived, number, _ in arrivals if number == BURST - 1)
-    return Timing(last - first, {"printing itself": written}, _counts(arrivals, BURST))
+    parts = {"printing itself": written, "after that": last - first - written}
+    return Timing(last - first, parts, _counts(arrivals, BURST))
 
 
 def _steady(setting: Setting, follower: Follower) -> Timing:

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.bench.measure import Row, Timing, median
 
-_HEAD = ("what", "Nucleo: median (min-max)", "beside: by hand", "median (min-max)", "ratio", "budget")
+_HEAD = ("what", "Nucleo: median (min-max)", "beside", "median (min-max)", "ratio", "budget")
 _SMALL_SECONDS = 0.02
 
 
@@ -51,7 +51,7 @@ def _spread(timings: Sequence[Timing]) -> str:
 
 def _said(row: Row) -> list[str]:
     parts = [
-        f"{who} {text}" for who, timings in (("Nucleo", row.ours), ("by hand", row.theirs)) if (text := _parts(timings))
+        f"{who} {text}" for who, timings in (("Nucleo", row.ours), ("beside", row.theirs)) if (text := _parts(timings))
     ]
     return [each for each in (row.note, *row.findings, *parts) if each]
 
