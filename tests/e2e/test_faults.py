@@ -2,6 +2,7 @@
 
 import time
 from itertools import count
+from secrets import token_hex
 
 import pytest
 
@@ -59,7 +60,7 @@ def edited(victim: Sample) -> tuple[Sample, str]:
     before = victim.answer
     number = next(_numbers)
     victim.say(f"edit-{number}")
-    victim.write("requirements.txt", f"# edit {number}\n")
+    victim.write("requirements.txt", f"# {token_hex()}\n")
     return victim, before
 
 

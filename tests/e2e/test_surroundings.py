@@ -11,6 +11,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def app(shared: Sample) -> Sample:
 def edit(app: Sample, answer: str) -> None:
     """A change whose build step has to run again."""
     app.say(answer)
-    app.write("requirements.txt", f"# {answer}\n")
+    app.write("requirements.txt", f"# {token_hex()}\n")
 
 
 @contextmanager
