@@ -183,6 +183,7 @@ def test_nothing_that_is_printed_is_an_error(chunks: list[bytes]) -> None:
         ("created", container.owner(), False),
         ("exited", "another-machine/1/1", True),
     ],
+    ids=["dead", "number used again", "alive", "elsewhere", "nobody's", "alive, not started", "ended elsewhere"],
 )
 def test_only_the_containers_of_dead_builds_are_removed(state: str, owner: str, removed: bool) -> None:
     engine = FakeEngine(existing=[{"Id": "old", "State": state, "Labels": {"io.nucleo.owner": owner}}])

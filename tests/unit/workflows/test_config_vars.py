@@ -193,6 +193,10 @@ class TestBeforeTheFirstDeploy:
         ]
         assert app.helm.calls == []
         assert app.cluster.names("leases") == []
+        assert value_of(app.cluster, app.target, "A") == "1"
+        assert value_of(app.cluster, app.target, "KEY") == CANARY
+        with pytest.raises(NotFound, match="no config var C"):
+            value_of(app.cluster, app.target, "C")
 
     def test_it_can_be_taken_away_again(self, app: Shop) -> None:
         set_(app, A="1")
