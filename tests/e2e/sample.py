@@ -53,6 +53,7 @@ class Sample:
     nucleo: Nucleo
     answer: str = "one"
     url: str = ""
+    secrets: tuple[str, ...] = ()
     namespace: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,6 +76,11 @@ class Sample:
         self.say(self.answer)
         self.write("requirements.txt", "")
         self.deploy()
+
+    def keep_secret(self, name: str, value: str) -> None:
+        """Gives the app a secret, which from then on is looked for wherever it must not be."""
+        self("config", "set", "--secret", name, stdin=value).expect(0)
+        self.secrets += (value,)
 
     def write(self, name: str, text: str | bytes, mode: int = 0o644) -> None:
         """Puts a file into the work tree."""

@@ -44,6 +44,7 @@ _numbers = count(1)
 def shared(app_factory: AppFactory) -> Sample:
     made = app_factory("victim")
     made.deploy()
+    made.keep_secret("API_KEY", f"canary-{token_hex()}")
     return made
 
 

@@ -133,13 +133,13 @@ class TestConfig:
 
     def test_a_secret_is_nowhere_but_in_its_secret(self, configured: Sample, api: Api) -> None:
         url = configured.deploy().json["url"]
-        configured("config", "set", "--secret", "GREETING", stdin=self.CANARY).expect(0)
+        configured.keep_secret("GREETING", self.CANARY)
         serves(url, f"one {self.CANARY}")
         assert self.CANARY not in str(configured("config", "list", "--json").expect(0))
         configured.say("two")
         configured.deploy()
         serves(url, f"two {self.CANARY}")
-        no_secret(configured, api, [self.CANARY])
+        no_secret(configured, api)
         no_orphans(configured, api)
         configured("config", "unset", "GREETING").expect(0)
         serves(url, "two")
