@@ -94,6 +94,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 @cache
+@cache
 def program_version(program: Path) -> tuple[int, ...]:
     """The version of a helm program, (0,) when it does not say."""
     try:
