@@ -1,6 +1,7 @@
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -54,6 +55,18 @@ class Pods:
 
     def server_time(self) -> float:
         return START / 1_000_000_000 + 60
+
+
+class Endless(Pods):
+    """Containers that print nothing more and do not end while they are followed."""
+
+    def stream(self, path: str, **query: Any) -> Any:
+        return nullcontext(_never()) if query.get("follow") else super().stream(path, **query)
+
+
+def _never() -> Iterator[bytes]:
+    threading.Event().wait()
+    yield b""
 
 
 @pytest.fixture(autouse=True)
@@ -141,7 +154,10 @@ def test_more_containers_than_may_be_followed_wait_for_their_turn(
     node: NodeOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "MOST_STREAMS", 1)
-    cluster: Any = Pods({f"shop-web-1-{name}": node([[(START, name.encode())]]) for name in "abc"})
+    cluster: Any = Endless({f"shop-web-1-{name}": node([[(START, name.encode())]]) for name in "abc"})
     reading = read_logs(cluster, SHOP, Query(follow=True))
     warned = [each for each in itertools.islice(reading, 4) if isinstance(each, Warned)]
-    assert warned[0].text == "following 1 containers; 1 wait until one of them ends"
+    assert [each.text for each in warned] == [
+        "following 1 containers; 1 wait until one of them ends",
+        "following 1 containers; 2 wait until one of them ends",
+    ]
