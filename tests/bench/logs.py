@@ -20,7 +20,7 @@ from tests.bench import apps, machine
 from tests.bench.measure import Budget, MeasureError, Row, Timing, side_by_side
 from tests.bench.proxy import Proxy
 from tests.bench.setting import Setting
-from tests.e2e.checker import ask
+from tests.e2e.checker import ask, eventually
 from tests.installed import PROGRAM
 
 NAME = "nucleo-bench-lines"
@@ -89,17 +89,28 @@ Side = Callable[[], Timing]
 
 def following(setting: Setting) -> Iterator[Row]:
     """A burst of lines, and lines at a steady rate."""
-    followers = _followers(setting, setting.env)
+    followers = _followers(setting)
     runs = setting.runs(3)
     beside = "`stern`" if len(followers) > 1 else "stern: no Go to build it with"
+    reading = _already_printed(setting)
+    caught_up = side_by_side(runs, *(_reader(setting, each, reading) for each in followers))
+    yield Row(
+        f"`nucleo logs -f`, {BURST:,} lines there already, from its start to the last one",
+        caught_up[0],
+        Budget(1, relative=True),
+        beside,
+        caught_up[1],
+        "start of the program included",
+        [_whole(*caught_up)],
+    )
     bursts = side_by_side(runs, *(_measured(setting, each, _burst) for each in followers))
     yield Row(
-        f"`nucleo logs -f`, {BURST:,} lines printed at once, until the last one is seen",
+        f"`nucleo logs -f`, {BURST:,} lines printed at once, delay of the last one",
         bursts[0],
         Budget(1, relative=True),
         beside,
         bursts[1],
-        "both follow the same pod already when it begins to print",
+        "both follow the pod already when it begins to print; the app's own printing is shown apart, and varies much",
         [_whole(*bursts)],
     )
     steady = side_by_side(runs, *(_measured(setting, each, _steady) for each in followers))
@@ -124,7 +135,7 @@ def reconnecting(setting: Setting) -> Iterator[Row]:
         def drop(setting: Setting, follower: Follower) -> Timing:
             return _dropped(setting, follower, proxy)
 
-        followers = _followers(setting, env)
+        followers = _followers(setting)
         timings = side_by_side(setting.runs(3), *(_measured(setting, each, drop, env) for each in followers))
     yield Row(
         f"`nucleo logs -f`, {DROPPED_RATE} lines a second over two dropped connections, until the last one is seen",
@@ -137,7 +148,7 @@ def reconnecting(setting: Setting) -> Iterator[Row]:
     )
 
 
-def _followers(setting: Setting, env: dict[str, str]) -> list[list[str]]:
+def _followers(setting: Setting) -> list[list[str]]:
     """The command lines to compare: ours, and stern's where it can be built."""
     folder = _lines_app(setting)
     found = [[PROGRAM, "logs", "--follow", "--tail", "0", "--raw", "-C", str(folder)]]
@@ -159,6 +170,29 @@ def _measured(setting: Setting, argv: list[str], measure: Measure, env: dict[str
         with Follower(argv, env or setting.env) as follower:
             _until_it_follows(setting, follower)
             return measure(setting, follower)
+
+    return side
+
+
+def _already_printed(setting: Setting) -> str:
+    """A run of lines in the log of a new pod, where no older ones make the kubelet begin another file."""
+    setting.nucleo("restart", "--app", NAME)
+    eventually("the old pod is gone", lambda: len(setting.pods(NAME)) == 1)
+    eventually("the new pod answers", lambda: ask(setting.url(NAME)).status == 204)
+    run = _print(setting, BURST, 0)
+    last = f"{run} {BURST - 1:06d} "
+    eventually("all lines are printed", lambda: last in setting.nucleo("logs", "--app", NAME, "--tail", "5").stdout)
+    return run
+
+
+def _reader(setting: Setting, argv: list[str], run: str) -> Side:
+    """Follows from the first line of a run that was printed before."""
+
+    def side() -> Timing:
+        started = time.time()
+        with Follower([str(BURST) if word == "0" else word for word in argv], setting.env) as follower:
+            arrivals = _seen(follower, run, BURST)
+        return Timing(max(arrived for arrived, _, _ in arrivals) - started, facts=_counts(arrivals, BURST))
 
     return side
 
@@ -186,8 +220,8 @@ def _burst(setting: Setting, follower: Follower) -> Timing:
     first = min(printed for _, _, printed in arrivals)
     written = max(printed for _, _, printed in arrivals) - first
     last = max(arrived for arrived, number, _ in arrivals if number == BURST - 1)
-    parts = {"printing itself": written, "after that": last - first - written}
-    return Timing(last - first, parts, _counts(arrivals, BURST))
+    parts = {"printing itself": written, "from the first line to the last": last - first}
+    return Timing(last - first - written, parts, _counts(arrivals, BURST))
 
 
 def _steady(setting: Setting, follower: Follower) -> Timing:
