@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -25,7 +26,11 @@ GIT = {
 
 @pytest.fixture(autouse=True, scope="session")
 def clean_environment() -> None:
-    """No option, choice or repository of the person who runs the tests reaches them."""
+    """No option, choice or repository of the person who runs the tests reaches them, nor what runs them ignores."""
+    for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        # In the background of a script, or under nohup, they are ignored, and so they would be in every program.
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, default)
     for name in list(os.environ):
         if name.startswith(("NUCLEO_", "GIT_")) and name not in (
             "NUCLEO_KEEP",
