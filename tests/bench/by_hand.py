@@ -12,9 +12,12 @@ NAME = "nucleo-bench-by-hand"
 # Stands for a published image that has pip in it, and for what a machine's administrator adds to one: certificates and
 # package index. Made beforehand, so that no measurement pays for it.
 BUILDER = "nucleo-bench-builder"
+# On every image that is made, those of stages and of overwritten tags too, to find them again in the end.
+LABEL = "nucleo-bench=1"
 
 _BUILDER = """\
 FROM {build}
+LABEL {label}
 USER root
 COPY host /run/host
 ENV {env}
@@ -22,12 +25,14 @@ RUN python3 -m venv /opt/pip
 """
 _DOCKERFILE = """\
 FROM {builder} AS build
+LABEL {label}
 WORKDIR /app
 COPY requirements.txt ./
 RUN python3 -m venv --without-pip .venv \\
  && /opt/pip/bin/pip --python .venv/bin/python install --no-cache-dir -r requirements.txt
 
 FROM {run}
+LABEL {label}
 ENV PATH=/app/.venv/bin:/usr/local/bin:/usr/bin:/bin HOME=/tmp LANG=C.UTF-8 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 COPY --from=build /app/.venv .venv
@@ -98,7 +103,9 @@ class ByHand:
         apps.write(self.folder, {name: apps.WEB[name] for name in ("app.py", "requirements.txt")}, setting.env)
         self._prepare_builder()
         (self.folder / "Dockerfile").write_text(
-            _DOCKERFILE.format(builder=BUILDER, run=self._base("run"), start=apps.START.replace('"', '\\"'))
+            _DOCKERFILE.format(
+                label=LABEL, builder=BUILDER, run=self._base("run"), start=apps.START.replace('"', '\\"')
+            )
         )
         (self.folder / ".dockerignore").write_text(".git\nDockerfile\n.dockerignore\n")
         self._write_chart()
@@ -152,7 +159,7 @@ class ByHand:
             (folder / "host" / name).write_bytes(content)
         env = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", **needs.env}
         words = " ".join(f"{name}={json.dumps(value.replace(host.FOLDER, '/run/host'))}" for name, value in env.items())
-        (folder / "Dockerfile").write_text(_BUILDER.format(build=self._base("build"), env=words))
+        (folder / "Dockerfile").write_text(_BUILDER.format(label=LABEL, build=self._base("build"), env=words))
         run(["docker", "build", "--quiet", *self._network(), "--tag", BUILDER, "."], self._setting.env, folder)
 
     def _write_chart(self) -> None:
@@ -174,3 +181,4 @@ class ByHand:
         self._setting.api.delete(f"/api/v1/namespaces/{NAME}")
         images = run(["docker", "image", "ls", "--quiet", "--filter", f"reference={self._push}"], env).stdout.split()
         run(["docker", "image", "rm", "--force", BUILDER, *dict.fromkeys(images)], env)
+        run(["docker", "image", "prune", "--force", "--filter", f"label={LABEL}"], env)
