@@ -28,8 +28,7 @@ FROM {builder} AS build
 LABEL {label}
 WORKDIR /app
 COPY requirements.txt ./
-RUN python3 -m venv --without-pip .venv \\
- && /opt/pip/bin/pip --python .venv/bin/python install --no-cache-dir -r requirements.txt
+RUN {install} --no-cache-dir -r requirements.txt
 
 FROM {run}
 LABEL {label}
@@ -40,6 +39,9 @@ COPY . .
 USER 1000:1000
 CMD ["/bin/sh", "-c", "exec {start}"]
 """
+# With pip in the base image, as in Docker's own python images, and without, as in the platform's.
+_PIP_THERE = "python3 -m venv --without-pip .venv && /opt/pip/bin/pip --python .venv/bin/python install"
+_PIP_TOO = "python3 -m venv .venv && .venv/bin/pip install"
 _CHART = """\
 apiVersion: v2
 name: app
@@ -102,12 +104,13 @@ class ByHand:
         self._version = platforms.load("python").default
         apps.write(self.folder, {name: apps.WEB[name] for name in ("app.py", "requirements.txt")}, setting.env)
         self._prepare_builder()
-        (self.folder / "Dockerfile").write_text(
-            _DOCKERFILE.format(
-                label=LABEL, builder=BUILDER, run=self._base("run"), start=apps.START.replace('"', '\\"')
+        for name, install in (("Dockerfile", _PIP_THERE), ("Dockerfile.plain", _PIP_TOO)):
+            (self.folder / name).write_text(
+                _DOCKERFILE.format(
+                    label=LABEL, builder=BUILDER, run=self._base("run"), start=apps.START, install=install
+                )
             )
-        )
-        (self.folder / ".dockerignore").write_text(".git\nDockerfile\n.dockerignore\n")
+        (self.folder / ".dockerignore").write_text(".git\nDockerfile*\n.dockerignore\n")
         self._write_chart()
         setting.cleanup(self._remove)
 
@@ -124,11 +127,11 @@ class ByHand:
         }
         return Timing(sum(parts.values()), parts)
 
-    def build_cold(self) -> Timing:
+    def build_cold(self, file: str = "Dockerfile") -> Timing:
         """docker build with nothing cached, and docker push; the image's id is in the facts."""
         reference = f"{self._push}:cold"
         built = run(
-            ["docker", "build", "--quiet", "--no-cache", *self._network(), "--tag", reference, "."],
+            ["docker", "build", "--quiet", "--no-cache", *self._network(), "--file", file, "--tag", reference, "."],
             self._setting.env,
             self.folder,
         )
