@@ -132,5 +132,5 @@ class NucleoInterrupted(NucleoError):
     code = "interrupted"
 
     def __init__(self, restored: str) -> None:
-        message = f"interrupted: {restored}" if restored else "interrupted: nothing was changed on the cluster"
+        message = f"interrupted: {restored}" if restored else "interrupted"
         super().__init__(message, "run the same command again to finish the work")

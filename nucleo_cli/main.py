@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,9 @@ from nucleo_cli import __version__
 from nucleo_cli.context import Context
 from nucleo_cli.domain import xdg
 from nucleo_cli.errors import Exit, Interrupted, NucleoError, NucleoInterrupted, UsageError
+
+# `timeout` and some supervisors send a signal to the process and to its group: that is one request, not two.
+_ONE_REQUEST_SECONDS = 0.02
 
 
 def run(argv: Sequence[str], context: Context) -> int:
@@ -110,15 +114,16 @@ def _write_report(error: Exception, argv: Sequence[str]) -> Path:
 
 def _listen() -> None:
     """The first INT, TERM or HUP asks the workflow to tidy up; the second ends the program at once."""
-    asked: list[int] = []
+    asked: list[float] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
         code = Exit.TERMINATED if number == signal.SIGTERM else Exit.INTERRUPTED
+        if asked and time.monotonic() - asked[0] < _ONE_REQUEST_SECONDS:
+            return
         if asked:
             os.write(2, b"\nstopped at once; run the same command again to finish the work\n")
             os._exit(code)
-        asked.append(number)
-        os.write(2, b"\rstopping, and tidying up; again to stop at once\n")
+        asked.append(time.monotonic())
         raise Interrupted(code)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -62,3 +62,6 @@ def command(
             view.tell(shown)
         if time.monotonic() > end:
             raise TimedOut(f"followed for {limit:g} s, as --timeout says")
+
+
+command.only_looks = True  # type: ignore[attr-defined]

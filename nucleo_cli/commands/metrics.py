@@ -43,6 +43,9 @@ def command(context: Context, process: Process = None, watch: Watch = False) -> 
     show_live(context.terminal, read, _SECONDS, time.monotonic() + limit if limit else float("inf"))
 
 
+command.only_looks = True  # type: ignore[attr-defined]
+
+
 def render(document: dict[str, Any], style: Style) -> str:
     """One row for each pod; near its memory limit in yellow, at it in red."""
     found = document["pods"]

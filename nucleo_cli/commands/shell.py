@@ -19,7 +19,7 @@ from typer.models import OptionInfo
 from nucleo_cli import __version__
 from nucleo_cli.commands import SECTIONS, TABLE
 from nucleo_cli.context import Context, Options
-from nucleo_cli.errors import UsageError
+from nucleo_cli.errors import Interrupted, UsageError
 
 _COMMON_PANEL = "Options of every command"
 
@@ -197,7 +197,12 @@ def _with_common_options(function: Callable[..., Any]) -> Callable[..., Any]:
         )
         context: Context = ctx.obj.configured(options)
         ctx.obj.current = context
-        return function(context, **values)
+        try:
+            return function(context, **values)
+        except Interrupted as stop:
+            if getattr(function, "only_looks", False):
+                return stop.exit  # for what follows until it is stopped, that is the normal end
+            raise
 
     hints = get_type_hints(function, include_extras=True)
     own = [

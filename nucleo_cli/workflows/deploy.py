@@ -27,6 +27,7 @@ from nucleo_cli.domain.events import Notice, PhaseEnded, Work
 from nucleo_cli.domain.release import Facts, Revision
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import NucleoError
+from nucleo_cli.workflows.answer import first_answer
 from nucleo_cli.workflows.history import History, is_healthy, mark_healthy, read_history, recover
 from nucleo_cli.workflows.lease import acquire
 from nucleo_cli.workflows.phases import Phase, recorded
@@ -114,6 +115,8 @@ def _deploy(tools: "Tools", app: App, wish: Wish) -> Work[Deployed]:
             yield Notice(f"release {current.version} {seen}: watching it")
             return Deployed(app, (yield from resume(work, current)), where, changed=True)
         revision = yield from _release(work, intent, wish, _live(deployments))
+        if where and history.current is None:
+            yield from first_answer(where)
         return Deployed(app, revision, where, changed=True)
 
 

@@ -94,6 +94,8 @@ def _watch(work: Change) -> Work[Ready]:
 
 def _restore(work: Change, failure: NucleoError | Interrupted, before: int) -> Work[None]:
     """`before` is the last revision that this change has nothing to do with."""
+    if isinstance(failure, Interrupted):
+        yield Notice("interrupted: putting back what ran before; again to stop at once")
     try:
         said = yield from _put_back(work, _reason(failure), before)
     except NucleoError as error:

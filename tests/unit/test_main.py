@@ -7,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -275,10 +276,37 @@ main.main()
             process.stdout.readline()
             process.send_signal(signal.SIGINT)
             assert process.stdout.readline() == "tidying\n"
+            time.sleep(0.1)
             process.send_signal(signal.SIGINT)
             _, stderr = process.communicate(timeout=60)
         assert process.returncode == Exit.INTERRUPTED
         assert "run the same command again" in stderr
+
+    def test_the_same_request_delivered_twice_is_one(self) -> None:
+        patient = """
+    try:
+        print("on", flush=True)
+        time.sleep(60)
+    except BaseException:
+        os.kill(os.getpid(), 15)
+        print("tidied", flush=True)
+        raise
+"""
+        with self.start(patient.strip()) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            stdout, stderr = process.communicate(timeout=60)
+        assert (process.returncode, stdout) == (Exit.TERMINATED, "tidied\n")
+        assert "interrupted" in stderr
+
+    def test_what_only_looks_ends_without_a_word(self) -> None:
+        with self.start("print('on', flush=True); time.sleep(60)\ncommand.only_looks = True") as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=60)
+        assert (process.returncode, stderr) == (Exit.INTERRUPTED, "")
 
     def test_what_was_told_to_ignore_hangups_ignores_them(self) -> None:
         def ignoring() -> None:

@@ -14,6 +14,7 @@ from nucleo_cli.domain.app import App, Target
 from nucleo_cli.domain.build import GitFacts, Image
 from nucleo_cli.domain.events import PhaseEnded, PhaseStarted, Work
 from nucleo_cli.domain.release import Revision
+from nucleo_cli.workflows import answer
 from nucleo_cli.workflows.deploy import Wish, deploy
 from nucleo_cli.workflows.history import read_history
 from nucleo_cli.workflows.tools import Tools
@@ -128,10 +129,16 @@ def mark(text: str) -> str:
     return f"{text.encode().hex():0>14}"
 
 
+def _answers(_url: str) -> int:
+    return 200
+
+
 def make_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """The app in a folder of its own."""
     folder = tmp_path / "shop"
     folder.mkdir()
+    # No route leads to an app that is not there.
+    monkeypatch.setattr(answer, "_status", _answers)
     found = Shop(folder)
     monkeypatch.setattr("nucleo_cli.builder.build.build", found.fake_build())
     found.commit(monkeypatch, None)

@@ -24,7 +24,7 @@ def test_a_first_deploy(app: Shop) -> None:
     assert ran.error is None
     done = ran.result
     assert (done.changed, done.url, done.revision.version) == (True, "http://shop.apps.example", 1)
-    assert [phase.name for phase in done.phases] == ["check", "build", "release", "rollout"]
+    assert [phase.name for phase in done.phases] == ["check", "build", "release", "rollout", "route"]
     assert is_healthy(app.revisions[0])
     assert app.cluster.names("leases") == []
     assert "shop" in app.cluster.names("namespaces")
@@ -47,7 +47,7 @@ def test_the_document(app: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
         "url": "http://shop.apps.example",
         "changed": True,
     }
-    assert [set(phase) for phase in phases] == [{"name", "seconds", "skipped"}] * 4
+    assert [set(phase) for phase in phases] == [{"name", "seconds", "skipped"}] * 5
     assert phases[1] == {"name": "build", "seconds": 0.25, "skipped": False}
     assert app.revisions[0].description == f"deploy {facts.sha[:12]} with changes"
     assert app.revisions[0].facts["user"] == "Mika"
