@@ -3,7 +3,8 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -97,9 +98,10 @@ class Nucleo:
         self.runs.append(result)
         return result
 
-    def start(self, *argv: str, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
-        """A run that goes on beside the test; use it in a `with` statement."""
-        return subprocess.Popen(
+    @contextmanager
+    def start(self, *argv: str, env: Mapping[str, str] | None = None) -> Generator["subprocess.Popen[str]"]:
+        """A run that goes on beside the test; should it outlive the `with` block, it is killed."""
+        with subprocess.Popen(
             [*self.program, *argv],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -108,7 +110,12 @@ class Nucleo:
             errors="surrogateescape",
             env={**self.env, **(env or {})},
             start_new_session=True,
-        )
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
 
     def end(self, process: "subprocess.Popen[str]", timeout: float = 600) -> Result:
         """Waits for a started run."""

@@ -1,6 +1,7 @@
 """A deploy that is killed, interrupted or raced at any of its steps keeps its promises: those of checker.py."""
 
 import time
+from contextlib import ExitStack
 from itertools import count
 from secrets import token_hex
 
@@ -161,9 +162,9 @@ class TestLock:
 
     def test_of_ten_deploys_at_once_one_wins_and_the_others_say_so(self, edited: tuple[Sample, str], api: Api) -> None:
         app, before = edited
-        with Probe(app.url) as probe:
+        with Probe(app.url) as probe, ExitStack() as running:
             argv = ("deploy", "-C", str(app.directory), "--json")
-            started = [app.nucleo.start(*argv) for _ in range(10)]
+            started = [running.enter_context(app.nucleo.start(*argv)) for _ in range(10)]
             ended = [app.nucleo.end(each) for each in started]
             codes = sorted(each.code for each in ended)
             assert set(codes) <= {0, 9}, "\n".join(map(str, ended))
