@@ -68,7 +68,7 @@ spec:
           ports: [{name: http, containerPort: 8080}]
           resources: {requests: {cpu: 50m, memory: 128Mi}, limits: {memory: 512Mi}}
           startupProbe: {tcpSocket: {port: 8080}, timeoutSeconds: 2, periodSeconds: 1, failureThreshold: 300}
-          readinessProbe: {tcpSocket: {port: 8080}, timeoutSeconds: 2, periodSeconds: 1, failureThreshold: 3}
+          readinessProbe: {tcpSocket: {port: 8080}, timeoutSeconds: 2, periodSeconds: 1, failureThreshold: 10}
           livenessProbe: {tcpSocket: {port: 8080}, timeoutSeconds: 2, periodSeconds: 10, failureThreshold: 6}
           lifecycle: {preStop: {sleep: {seconds: 3}}}
           securityContext:

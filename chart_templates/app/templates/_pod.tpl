@@ -39,7 +39,8 @@ tcpSocket:
 timeoutSeconds: {{ int .timeout }}
 {{- end -}}
 
-{{- /* A slow start has five minutes; only then does the liveness probe begin, and it asks patiently. */ -}}
+{{- /* A slow start has five minutes; only then does the liveness probe begin, and it asks patiently. A busy node that
+      answers late for some seconds must not take the only pod of an app out of its service: ten, as periods are short. */ -}}
 {{- define "app.probes" -}}
 startupProbe:
   {{- include "app.check" . | trim | nindent 2 }}
@@ -48,7 +49,7 @@ startupProbe:
 readinessProbe:
   {{- include "app.check" . | trim | nindent 2 }}
   periodSeconds: 1
-  failureThreshold: 3
+  failureThreshold: 10
 livenessProbe:
   {{- include "app.check" . | trim | nindent 2 }}
   periodSeconds: 10
