@@ -14,6 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,9 +33,9 @@ _SYSTEM_SECRETS = frozenset({"helm.sh/release.v1", "kubernetes.io/service-accoun
 class Answer:
     """One probe: an HTTP status and body, or what went wrong instead."""
 
-    at: float
     status: int
     body: str
+    wall: float = field(default_factory=time.time)
 
     @property
     def good(self) -> bool:
@@ -79,9 +81,9 @@ def ask(url: str, timeout: float = 10) -> Answer:
     try:
         connection.request("GET", parts.path or "/", headers={"Host": parts.netloc, "Connection": "close"})
         answer = connection.getresponse()
-        return Answer(time.monotonic(), answer.status, answer.read().decode("utf-8", "replace").strip())
+        return Answer(answer.status, answer.read().decode("utf-8", "replace").strip())
     except (OSError, http.client.HTTPException) as error:
-        return Answer(time.monotonic(), 0, f"{type(error).__name__}: {error}")
+        return Answer(0, f"{type(error).__name__}: {error}")
     finally:
         connection.close()
 
@@ -107,11 +109,36 @@ def check(sample: Sample, api: Api, probe: Probe, allowed: Iterable[str]) -> Res
     assert serving.body in set(allowed)
     result = sample("deploy", "--json").expect(0)
     settled(sample, api, result)
-    assert not probe.bad, f"{len(probe.bad)} of {len(probe.answers)} requests failed: {probe.bad[:3]}"
+    unharmed(sample, api, probe)
     assert probe.bodies <= set(allowed), f"unexpected answers: {probe.bodies - set(allowed)}"
     serves(probe.url, sample.answer)
     no_secret(sample, api)
     return result
+
+
+def unharmed(sample: Sample, api: Api, probe: Probe) -> None:
+    """Whoever asked the app saw no error."""
+    assert not probe.bad, f"{len(probe.bad)} of {len(probe.answers)} requests failed\n{story(sample, api, probe)}"
+
+
+def story(sample: Sample, api: Api, probe: Probe) -> str:
+    """What the URL answered, change by change, and what the cluster says happened meanwhile."""
+    lines = [f"{_clock(probe.answers[0].wall)} {probe.answers[0]}"]
+    for before, after in pairwise(probe.answers):
+        if (before.status, before.body) != (after.status, after.body):
+            lines.append(f"{_clock(after.wall)} {after.status} {after.body}")
+    for event in api.items(f"/api/v1/namespaces/{sample.namespace}/events"):
+        when = event.get("eventTime") or event.get("lastTimestamp") or ""
+        lines.append(f"{when} {event['involvedObject']['name']} {event['reason']}: {event['message']}")
+    for pod in api.items(f"/api/v1/namespaces/{sample.namespace}/pods"):
+        conditions = pod.get("status", {}).get("conditions", [])
+        states = " ".join(f"{each['type']}={each['status']}@{each['lastTransitionTime']}" for each in conditions)
+        lines.append(f"{pod['metadata']['creationTimestamp']} {pod['metadata']['name']} {states}")
+    return "\n".join(lines)
+
+
+def _clock(wall: float) -> str:
+    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds")
 
 
 def settled(sample: Sample, api: Api, result: Result) -> None:

@@ -8,7 +8,7 @@ from secrets import token_hex
 import pytest
 
 from tests.e2e.api import Api
-from tests.e2e.checker import Probe, check, eventually, no_orphans, serves, settled
+from tests.e2e.checker import Probe, check, eventually, no_orphans, serves, settled, unharmed
 from tests.e2e.conftest import AppFactory, Faulty
 from tests.e2e.sample import Sample
 from tests.installed import Result
@@ -131,7 +131,7 @@ def test_a_rollback_that_is_killed_is_finished_by_the_next(
         faulty(victim, point, "KILL", "rollback", str(target)).expect(-9)
         done = victim("rollback", str(target), "--json").expect(0)
         serves(probe.url, before)
-    assert not probe.bad
+    unharmed(victim, api, probe)
     settled(victim, api, done)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.api import Api
-from tests.e2e.checker import Probe, no_orphans, no_secret, serves, settled
+from tests.e2e.checker import Probe, no_orphans, no_secret, serves, settled, unharmed
 from tests.e2e.conftest import AppFactory
 from tests.e2e.sample import Sample, git
 from tests.installed import BIN, CONTEXT, KUBECONFIG, ROOT, Nucleo
@@ -46,7 +46,7 @@ def test_the_example_goes_through_its_first_three_releases(
         second = app.deploy()
     assert (second.json["release"], second.json["changed"], second.json["dirty"]) == (2, True, True)
     serves(first["url"], "Hello again")
-    assert not probe.bad
+    unharmed(app, api, probe)
     settled(app, api, second)
 
     third = app("rollback", "1", "--json").expect(0)

@@ -14,7 +14,7 @@ import pyte
 import pytest
 
 from tests.e2e.api import Api
-from tests.e2e.checker import Probe, ask, eventually
+from tests.e2e.checker import Probe, ask, eventually, unharmed
 from tests.e2e.conftest import AppFactory
 from tests.e2e.sample import APP, Sample
 from tests.installed import PROGRAM
@@ -188,7 +188,7 @@ def _runs(app: Sample, api: Api) -> list[str]:
 
 
 class TestRestart:
-    def test_every_pod_is_new_and_nobody_notices(self, talker: Sample) -> None:
+    def test_every_pod_is_new_and_nobody_notices(self, talker: Sample, api: Api) -> None:
         def pods() -> set[str]:
             (process,) = talker("ps", "--json").expect(0).json["processes"]
             return {pod["name"] for pod in process["pods"]}
@@ -196,7 +196,7 @@ class TestRestart:
         before = pods()
         with Probe(talker.url) as probe:
             talker("restart", "--json").expect(0)
-        assert not probe.bad
+        unharmed(talker, api, probe)
         eventually("the old pods are gone", lambda: not before & pods())
         assert talker.deploy().json["changed"] is False
 
