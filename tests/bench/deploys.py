@@ -94,11 +94,11 @@ def _until_healthy(setting: Setting, namespace: str, answer: str, deploy: Callab
     """`deploy`, while the URL is asked all the time. The next one starts when the old pods are gone."""
     url = setting.url(namespace)
     with _asked(url) as answers:
-        started = time.monotonic()
+        started = time.time()
         timing = deploy()
         eventually("the edit is answered", lambda: _settled(answers, answer))
-    first = next(each.at for each in answers if each.body == answer) - started
-    last_old = max((each.at for each in answers if each.body != answer), default=started) - started
+    first = next(each.wall for each in answers if each.body == answer) - started
+    last_old = max((each.wall for each in answers if each.body != answer), default=started) - started
     eventually("the old pods are gone", lambda: len(setting.pods(namespace)) == 1, _PATIENCE_SECONDS)
     if ask(url).body != answer:
         raise MeasureError(f"{url} does not answer {answer!r}")
