@@ -23,7 +23,7 @@ from nucleo_cli.charts.values import values
 from nucleo_cli.domain.app import App
 from nucleo_cli.domain.build import GitFacts, Image, Plan
 from nucleo_cli.domain.documents import Json, labels
-from nucleo_cli.domain.events import Notice, PhaseEnded, Work
+from nucleo_cli.domain.events import Notice, PhaseEnded, Warned, Work
 from nucleo_cli.domain.release import Facts, Revision
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import NucleoError
@@ -108,6 +108,9 @@ def _deploy(tools: "Tools", app: App, wish: Wish) -> Work[Deployed]:
             if not is_healthy(current):
                 mark_healthy(tools.cluster, app.target, current.version)
             yield check.end("nothing changed", skipped=True)
+            for process, count in _live(deployments).items():
+                if not count:
+                    yield Warned(f"{process} is scaled to 0: nothing serves", f"nucleo scale {process}=1 starts it")
             return Deployed(app, current, where, changed=False)
         yield check.end(_summary(intent))
         if current is not None:

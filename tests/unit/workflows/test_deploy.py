@@ -8,12 +8,14 @@ import pytest
 
 from nucleo_cli.domain.build import GitFacts
 from nucleo_cli.domain.documents import part
+from nucleo_cli.domain.events import Warned
 from nucleo_cli.domain.release import DEPLOYED, FAILED, SUPERSEDED
 from nucleo_cli.errors import ConfigInvalid, Exit, Interrupted, Locked, NucleoError, RolloutFailed
 from nucleo_cli.workflows.config_vars import Edit, edit
 from nucleo_cli.workflows.deploy import Wish
 from nucleo_cli.workflows.history import is_healthy
 from nucleo_cli.workflows.lease import acquire
+from nucleo_cli.workflows.scale import scale
 from tests.unit.workflows.fake_cluster import CRASH, HANG
 from tests.unit.workflows.shop import SETTINGS, Shop, mark
 from tests.unit.workflows.steps import run
@@ -51,6 +53,14 @@ def test_the_document(app: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     assert phases[1] == {"name": "build", "seconds": 0.25, "skipped": False}
     assert app.revisions[0].description == f"deploy {facts.sha[:12]} with changes"
     assert app.revisions[0].facts["user"] == "Mika"
+
+
+def test_an_unchanged_app_that_is_scaled_to_zero_says_so(app: Shop) -> None:
+    app.deploy()
+    run(scale(app.cluster, app.target, {"web": 0}))
+    ran = app.deploy()
+    assert not ran.result.changed
+    assert Warned("web is scaled to 0: nothing serves", "nucleo scale web=1 starts it") in ran.events
 
 
 def test_the_document_of_an_unchanged_app_has_the_same_fields(app: Shop) -> None:
