@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import json
 import os
 import signal
 import struct
@@ -78,11 +77,6 @@ class Collected(Session):
 def is_interactive(terminal: Terminal) -> bool:
     """Whether a person is at both ends: keys come from a terminal and the output goes to one."""
     return terminal.interactive and terminal.stdout.isatty()
-
-
-def resize_message(size: tuple[int, int]) -> bytes:
-    """What the resize channel takes."""
-    return json.dumps({"Width": size[0], "Height": size[1]}).encode()
 
 
 def _descriptor(stream: IO[str]) -> int | None:

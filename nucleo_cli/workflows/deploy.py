@@ -24,6 +24,7 @@ from nucleo_cli.domain.app import App
 from nucleo_cli.domain.build import GitFacts, Image, Plan
 from nucleo_cli.domain.documents import Json, labels
 from nucleo_cli.domain.events import Notice, PhaseEnded, Warned, Work
+from nucleo_cli.domain.labels import of_app
 from nucleo_cli.domain.release import Facts, Revision
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import NucleoError
@@ -162,7 +163,7 @@ def chart() -> Path:
 
 def _deployments(tools: "Tools", app: App) -> list[Json]:
     where = path("apps/v1", "deployments", app.namespace)
-    return tools.cluster.items(where, labelSelector=f"nucleo.io/app={app.name}")
+    return tools.cluster.items(where, labelSelector=of_app(app.name))
 
 
 def _live(deployments: list[Json]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.app import Target
 from nucleo_cli.domain.documents import Json, labels
 from nucleo_cli.domain.events import Work
+from nucleo_cli.domain.labels import of_app
 from nucleo_cli.errors import NotAllowed, NotFound
 from nucleo_cli.workflows.history import read_history
 from nucleo_cli.workflows.lease import acquire
@@ -62,7 +63,7 @@ def _exists(cluster: "Cluster", target: Target) -> bool:
 
 
 def _secrets(cluster: "Cluster", target: Target) -> list[str]:
-    selector = f"nucleo.io/secret,nucleo.io/app={target.app}"
+    selector = f"nucleo.io/secret,{of_app(target.app)}"
     found = cluster.items(path("v1", "secrets", target.namespace), labelSelector=selector)
     return [secret["metadata"]["name"] for secret in found]
 

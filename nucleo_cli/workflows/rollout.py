@@ -11,6 +11,7 @@ from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.app import Target
 from nucleo_cli.domain.documents import Json, annotations, labels, number, part, parts
 from nucleo_cli.domain.events import PodChanged, Work
+from nucleo_cli.domain.labels import of_app
 from nucleo_cli.errors import NucleoError, RolloutFailed, TimedOut, Unreachable
 from nucleo_cli.workflows.diagnosis import Failure, diagnose, listeners, wrong_port
 
@@ -78,7 +79,7 @@ class _Watch:
         self._shown: dict[str, PodChanged] = {}
         self._looked: dict[str, float] = {}
         self._first: dict[tuple[str, str], float] = {}
-        self._selector = f"nucleo.io/app={self.target.app}"
+        self._selector = of_app(self.target.app)
         stores = (
             ("deployments", "apps/v1", self.deployments),
             ("replicasets", "apps/v1", self.sets),

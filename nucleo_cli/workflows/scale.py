@@ -7,6 +7,7 @@ from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.app import Target
 from nucleo_cli.domain.documents import Json, annotations, labels, part
 from nucleo_cli.domain.events import Work
+from nucleo_cli.domain.labels import of_app
 from nucleo_cli.errors import Interrupted, NotFound, NucleoError, UsageError
 from nucleo_cli.workflows.history import read_history
 from nucleo_cli.workflows.lease import acquire
@@ -75,7 +76,7 @@ def restart(
 
 def _deployments(cluster: "Cluster", target: Target) -> dict[str, Json]:
     where = path("apps/v1", "deployments", target.namespace)
-    found = cluster.items(where, labelSelector=f"nucleo.io/app={target.app}")
+    found = cluster.items(where, labelSelector=of_app(target.app))
     if not found:
         read_history(cluster, target).running()
     return {labels(each).get("nucleo.io/process", "web"): each for each in found}
@@ -91,7 +92,7 @@ def _refuse_unknown(target: Target, wanted: dict[str, Any], deployments: dict[st
 def _refuse_autoscaled(cluster: "Cluster", target: Target, wanted: dict[str, int]) -> None:
     scalers = cluster.items(
         path("autoscaling/v2", "horizontalpodautoscalers", target.namespace),
-        labelSelector=f"nucleo.io/app={target.app}",
+        labelSelector=of_app(target.app),
     )
     for scaler in scalers:
         process, spec = labels(scaler).get("nucleo.io/process", "web"), part(scaler, "spec")

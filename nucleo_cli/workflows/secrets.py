@@ -15,6 +15,7 @@ from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.charts.shape import SecretValues
 from nucleo_cli.domain.app import Target
 from nucleo_cli.domain.documents import Json, part
+from nucleo_cli.domain.labels import of_app
 from nucleo_cli.errors import Conflict, NotFound
 from nucleo_cli.workflows.history import History
 
@@ -58,7 +59,7 @@ def collect(cluster: "Cluster", history: History) -> None:
     """Deletes the Secrets that no kept release names."""
     target = history.target
     named = {str(part(each.values, "secret").get("name", "")) for each in history.revisions}
-    selector = f"{_KIND}=config,nucleo.io/app={target.app}"
+    selector = f"{_KIND}=config,{of_app(target.app)}"
     for secret in cluster.items(path("v1", "secrets", target.namespace), labelSelector=selector):
         if (name := secret["metadata"]["name"]) not in named:
             delete_secret(cluster, target, name)

@@ -1,6 +1,7 @@
 """What each event looks like off a TTY, on one, and with --quiet."""
 
 import io
+import time
 
 import pyte
 import pytest
@@ -98,11 +99,17 @@ def test_on_a_tty_only_finished_phases_stay() -> None:
     ]
 
 
-def test_on_a_tty_markup_in_foreign_text_is_shown_as_text() -> None:
+def test_on_a_tty_markup_in_foreign_text_is_shown_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    foreign = "[/red] [link=http://example.com]x[/] :warning:"
     screen = Screen()
     moving = Moving(screen, COLOURED)
     moving.show(PhaseStarted("build", ""))
-    moving.show(Output("pip", "[/red] [link=http://example.com]x[/] :warning:"))
+    moving.show(Output("pip", foreign))
+    until = time.monotonic() + 30  # it is drawn by a thread of its own, some times a second
+    while not any(foreign in row for row in screen.display()) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert any(foreign in row for row in screen.display())
     moving.close()
 
 
