@@ -105,9 +105,8 @@ def _check(root: Node, values: Mapping[str, Any], report: Report) -> None:
 
 def _check_platform(root: Node, report: Report) -> None:
     if not find(root, "platform"):
-        known = platforms()
-        what = f"platform is missing; expected one of {', '.join(known)}"
-        Place(report, "", _START).wrong(what, f"write platform: {known[0]}")
+        what = f"platform is missing; expected one of {', '.join(platforms())}"
+        Place(report, "", _START).wrong(what, "write platform: NAME; nucleo platforms says what speaks for each")
 
 
 def _check_name(root: Node, report: Report) -> None:

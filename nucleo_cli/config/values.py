@@ -258,14 +258,14 @@ def check_environment(name: str) -> None:
 
 
 def platforms() -> list[str]:
-    """The names of the bundled platforms, sorted."""
-    return sorted(path.parent.name for path in assets.folder("platforms").glob("*/platform.yml"))
+    """The names of the platforms, sorted: Nucleo's own, and those of installed packages."""
+    return list(assets.platform_folders())
 
 
 def _platform(text: str) -> str:
     name, colon, version = text.partition(":")
-    known = platforms()
-    if name not in known:
+    if assets.platform_folder(name) is None:
+        known = platforms()
         raise MisfitError(f"must be one of {', '.join(known)}, got {quoted(text)}{did_you_mean(name, known)}")
     if colon and not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z.+_-]{0,40}", version):
         raise MisfitError
@@ -273,7 +273,7 @@ def _platform(text: str) -> str:
 
 
 class _Platform(Single[str]):
-    """One of the bundled platforms; the names are looked up when they are needed."""
+    """One of the platforms; their names are looked up when they are needed."""
 
     def schema(self) -> dict[str, Any]:
         known = platforms()

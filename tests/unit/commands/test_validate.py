@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nucleo_cli.config.schema import json_schema
+from nucleo_cli.config.values import platforms
 from nucleo_cli.context import Context
 from nucleo_cli.main import run
 
@@ -66,11 +67,11 @@ def test_every_problem_at_once(shop: Path, capsys: pytest.CaptureFixture[str]) -
     assert out == ""
     assert err == (
         'error: nucleo.yml:1:1: plattform is not a key here; did you mean "platform"?\n'
-        "       nucleo.yml:1:1: platform is missing; expected one of python\n"
+        f"       nucleo.yml:1:1: platform is missing; expected one of {', '.join(platforms())}\n"
         '       nucleo.yml:2:1: scale must not begin higher than it ends, got "3-1"\n'
         "hint:  1:1: the keys here are name, platform, ports, cmd, scale, resources, kernel, health, env, "
         "environments\n"
-        "hint:  1:1: write platform: python\n"
+        "hint:  1:1: write platform: NAME; nucleo platforms says what speaks for each\n"
         "hint:  2:1: write 1-3\n"
     )
 

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from nucleo_cli import config
 from nucleo_cli.config import loading
+from nucleo_cli.config.values import platforms
 from nucleo_cli.domain.app import App, Health, Port, Process, Resources, Scale
 from nucleo_cli.errors import ConfigInvalid, Exit, NucleoError, UsageError
 
 from .conftest import Problems, Write
+
+KNOWN = ", ".join(platforms())
 
 FULL = """\
 name: shop
@@ -292,11 +295,11 @@ def test_what_is_wrong_is_said_with_place_expected_and_got(problems: Problems, l
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "1:1: platform is missing; expected one of python"),
-        ("# nothing yet\n", "1:1: platform is missing; expected one of python"),
-        ("name: shop", "1:1: platform is missing; expected one of python"),
-        ("platform: pyhton", '1:1: platform must be one of python, got "pyhton"; did you mean "python"?'),
-        ("platform: ../python", '1:1: platform must be one of python, got "../python"; did you mean "python"?'),
+        ("", f"1:1: platform is missing; expected one of {KNOWN}"),
+        ("# nothing yet\n", f"1:1: platform is missing; expected one of {KNOWN}"),
+        ("name: shop", f"1:1: platform is missing; expected one of {KNOWN}"),
+        ("platform: pyhton", f'1:1: platform must be one of {KNOWN}, got "pyhton"; did you mean "python"?'),
+        ("platform: ../python", f'1:1: platform must be one of {KNOWN}, got "../python"; did you mean "python"?'),
         ("platform: 'python:'", '1:1: platform must be a platform, with a version if need be, such as "python" or '),
         ("platform: [python]", "1:1: platform must be a platform, with a version if need be, such as "),
         ("- platform: python", "1:1: must be a mapping of keys, such as `platform: python`, got a list"),

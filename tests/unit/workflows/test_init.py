@@ -9,8 +9,11 @@ import pytest
 from nucleo_cli import assets, config
 from nucleo_cli.builder import platforms
 from nucleo_cli.config.schema import json_schema
+from nucleo_cli.config.values import platforms as known_platforms
 from nucleo_cli.errors import NucleoError, UsageError
 from nucleo_cli.workflows import init
+
+KNOWN = ", ".join(known_platforms())
 
 
 @pytest.fixture
@@ -117,10 +120,10 @@ def test_a_folder_that_cannot_be_written(shop: Path) -> None:
 @pytest.mark.parametrize(
     ("platform", "message"),
     [
-        ("ruby", '--platform must be one of python, got "ruby"'),
-        ("pyton", '--platform must be one of python, got "pyton"; did you mean "python"?'),
+        ("cobol", f'--platform must be one of {KNOWN}, got "cobol"'),
+        ("pyton", f'--platform must be one of {KNOWN}, got "pyton"; did you mean "python"?'),
         ("python:", '--platform must be a platform, with a version if need be, such as "python" or "python:3.13"'),
-        ("python\nenv: {}", '--platform must be one of python, got "python\\nenv: {}"; did you mean "python"?'),
+        ("python\nenv", f"--platform must be one of {KNOWN}" + r', got "python\nenv"; did you mean "python"?'),
     ],
 )
 def test_a_platform_that_is_none(platform: str, message: str) -> None:
