@@ -11,7 +11,7 @@ import os
 import select
 import ssl
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from nucleo_cli.errors import Unreachable
 
@@ -20,6 +20,24 @@ _CLOSE_CHANNEL = 255
 _V5 = "v5.channel.k8s.io"
 _CONTINUATION, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x2, 0x8, 0x9, 0xA
 _READ_BYTES = 65536
+
+
+class Open(Protocol):
+    """An open connection to a command: of the cluster (Channels), or of the container engine (ExecChannels)."""
+
+    open: bool
+    half_close: bool
+
+    def fileno(self) -> int: ...
+    @property
+    def pending(self) -> bool: ...
+    @property
+    def unsent(self) -> int: ...
+    def send(self, channel: int, data: bytes) -> None: ...
+    def end_input(self) -> None: ...
+    def flush(self) -> None: ...
+    def receive(self) -> list[tuple[int, bytes]]: ...
+    def close(self) -> None: ...
 
 
 class Channels:
@@ -151,7 +169,7 @@ class Channels:
         self._unsent += head + mask + _masked(data, mask)
 
 
-def wait(channels: Channels, readable: list[int], seconds: float | None) -> set[int]:
+def wait(channels: Open, readable: list[int], seconds: float | None) -> set[int]:
     """Waits until a connection has something or can take more, or a file has something; the files that have."""
     own = channels.fileno()
     if channels.pending:

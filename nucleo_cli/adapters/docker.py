@@ -15,6 +15,7 @@ import requests
 from docker import errors
 from docker.utils import parse_repository_tag
 
+from nucleo_cli.adapters.docker_channels import ExecChannels
 from nucleo_cli.errors import BuildFailed, Conflict, NotAllowed, NotFound, NucleoError, Unreachable
 
 Json = dict[str, Any]
@@ -230,6 +231,35 @@ class Engine:
             )
             return Execution(self._api, created["Id"])
 
+    @contextmanager
+    def talk(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        tty: bool,
+        user: str = "",
+        env: Mapping[str, str] | None = None,
+        workdir: str | None = None,
+    ) -> Generator["Talk"]:
+        """Runs a command in a running container that reads what this side says, with a terminal of its own or none."""
+        with _translated(f"Container {container}"):
+            created = self._api.exec_create(
+                container,
+                list(command),
+                stdin=True,
+                tty=tty,
+                user=user,
+                environment=dict(env or {}),
+                workdir=workdir,
+            )
+            stream = self._api.exec_start(created["Id"], tty=tty, socket=True)
+        talk = Talk(self._api, created["Id"], ExecChannels(self._api, created["Id"], stream, tty=tty))
+        try:
+            yield talk
+        finally:
+            talk.channels.close()
+
     # Volumes
 
     def volumes(self, labels: Mapping[str, str]) -> list[Json]:
@@ -275,11 +305,29 @@ class Execution:
         if not self._frames._response.raw.closed:
             for _ in self:
                 pass
-        with _translated("The command's exit code"):
-            while (code := self._api.exec_inspect(self._id)["ExitCode"]) is None:
-                # The stream ends a moment before the engine notes the code.
-                time.sleep(0.005)
-        return code
+        return _exit_code(self._api, self._id)
+
+
+class Talk:
+    """A command in a container that reads and writes at the same time, and how it ended."""
+
+    def __init__(self, api: Any, id: str, channels: ExecChannels) -> None:
+        self.channels = channels
+        self._api = api
+        self._id = id
+
+    @property
+    def code(self) -> int:
+        """The exit code, once the command has closed its outputs."""
+        return _exit_code(self._api, self._id)
+
+
+def _exit_code(api: Any, execution: str) -> int:
+    with _translated("The command's exit code"):
+        while (code := api.exec_inspect(execution)["ExitCode"]) is None:
+            # The stream ends a moment before the engine notes the code.
+            time.sleep(0.005)
+    return code
 
 
 @contextmanager

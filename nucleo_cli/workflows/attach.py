@@ -2,15 +2,12 @@
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from nucleo_cli.adapters.channels import ERROR, RESIZE, STDERR, STDIN, STDOUT, wait
+from nucleo_cli.adapters.channels import ERROR, RESIZE, STDERR, STDIN, STDOUT, Open, wait
 from nucleo_cli.domain.documents import parts
 from nucleo_cli.errors import NotFound, NucleoError, Unreachable
 from nucleo_cli.workflows.gate import Beginning, Ending
-
-if TYPE_CHECKING:
-    from nucleo_cli.adapters.channels import Channels
 
 NOT_FOUND_CODE = 127
 _READ_BYTES = 32768
@@ -37,7 +34,7 @@ class Conversation:
     counts the bytes of both outputs.
     """
 
-    def __init__(self, channels: "Channels", local: Local, token: str | None = None) -> None:
+    def __init__(self, channels: Open, local: Local, token: str | None = None) -> None:
         self.code: int | None = None
         self.received = 0
         self._channels = channels
