@@ -1,0 +1,92 @@
+# Compiles the programs of a cargo workspace into /opt/app/bin. $@ says which: -p PACKAGE --bin PROGRAM …
+# What the last build of this app compiled is in /cache-app, and every file of the tree here is of 1980: cargo, which
+# goes by times, is shown the times of a working tree instead, so that what changed since is compiled again.
+# shellcheck shell=bash
+set -euo pipefail
+
+case $NUCLEO_ARCH in
+  amd64) target=x86_64-unknown-linux-gnu gnu=x86_64-linux-gnu ;;
+  arm64) target=aarch64-unknown-linux-gnu gnu=aarch64-linux-gnu ;;
+esac
+
+# --- cargo's home: settings of this build alone, and what all builds share ---------------------------------------------
+# The locks are shared as well: they are what makes the rest safe to share.
+export CARGO_HOME=/tmp/cargo
+mkdir -p $CARGO_HOME /cache/cargo/registry /cache/cargo/git
+for shared in registry git .package-cache .package-cache-mutate; do
+  ln -sfn /cache/cargo/$shared $CARGO_HOME/$shared
+done
+# Of a person's settings only those that say where packages come from: compilers and linkers are this image's.
+if [ -e /run/nucleo/cargo-config ]; then
+  awk '/^[ \t]*\[/ { keep = /^[ \t]*\[+[ \t]*(registry|registries|source|net|http)[].]/ } keep' \
+    /run/nucleo/cargo-config >$CARGO_HOME/config.toml
+fi
+[ ! -e /run/nucleo/cargo-credentials ] || ln -sf /run/nucleo/cargo-credentials $CARGO_HOME/credentials.toml
+
+# --- the cache of this app: one build at a time ------------------------------------------------------------------------
+state=/cache-app/$NUCLEO_ARCH
+mkdir -p "$state"
+exec 9>"$state/lock"
+flock 9
+export CARGO_TARGET_DIR=$state/target
+
+# Of another image, or of a clock that has gone back since, nothing is of use.
+image=$(sha256sum </var/lib/dpkg/status)
+touch "$state/now"
+if [ "$image" != "$(cat "$state/image" 2>/dev/null)" ] || [ "$state/files" -nt "$state/now" ]; then
+  rm -rf "$CARGO_TARGET_DIR" "$state/files"
+  printf '%s\n' "$image" >"$state/image"
+fi
+
+# Each file as `HASH  PATH`. A changed module makes its package new, and each package with a build script besides; any
+# other change makes everything new: macros and build scripts read what they like. Should this build fail, what changed
+# stays changed for the next one.
+here=$PWD
+cd /app
+{
+  find . -type f -print0 | xargs -0 -r sha256sum
+  find . -type l -printf 'link  %p -> %l .\n'
+} | LC_ALL=C sort >/tmp/files
+: >>"$state/files"
+LC_ALL=C comm -3 "$state/files" /tmp/files | tr -d '\t' >/tmp/changed
+{
+  LC_ALL=C comm -12 "$state/files" /tmp/files
+  sed 's/^[^ ]*/changed/' /tmp/changed
+} | LC_ALL=C sort -u >"$state/files.part"
+mv "$state/files.part" "$state/files"
+find . -exec touch -h -d @315532800 {} +
+if [ ! -d "$CARGO_TARGET_DIR" ] || grep -qv '^[^\\].*\.rs$' /tmp/changed; then
+  find . -exec touch -h {} +
+else
+  awk '
+    function owner(path) {
+      do sub(/\/[^\/]*$/, "", path); while (path != "." && !((path "/Cargo.toml") in tree))
+      return path
+    }
+    { path = substr($0, index($0, "  ") + 2) }
+    FILENAME == "/tmp/files" { tree[path]; next }
+    { new[owner(path)] }
+    END {
+      if (FNR && FILENAME == "/tmp/changed") for (path in tree) if (path ~ /\/build\.rs$/) new[owner(path)]
+      for (path in tree) if (owner(path) in new) print path
+    }
+  ' /tmp/files /tmp/changed | xargs -r -d '\n' touch -h
+fi
+cd "$here"
+
+# --- cargo -------------------------------------------------------------------------------------------------------------
+name=${target//-/_}
+export "CARGO_TARGET_${name^^}_LINKER=$gnu-gcc"
+if [ "$NUCLEO_ARCH" != "$(dpkg --print-architecture)" ]; then
+  export PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG_LIBDIR=/usr/lib/$gnu/pkgconfig:/usr/share/pkgconfig
+fi
+cargo build --release --locked --target $target "$@"
+mv /tmp/files "$state/files"
+
+mkdir -p /opt/app/bin
+while [ $# -gt 0 ]; do
+  [ "$1" != --bin ] || install -m 755 "$CARGO_TARGET_DIR/$target/release/$2" /opt/app/bin/
+  shift
+done
+# What no build needs any more is found by none but the next cold build.
+[ "$(du -sm "$CARGO_TARGET_DIR" | cut -f1)" -lt 6144 ] || rm -rf "$CARGO_TARGET_DIR"
