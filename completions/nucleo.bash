@@ -3,15 +3,15 @@ _nucleo() {
   local word="${COMP_WORDS[COMP_CWORD]}" path="" words="" i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "$path ${COMP_WORDS[i]}" in
-      " init"|" validate"|" plan"|" build"|" deploy"|" releases"|" rollback"|" ps"|" scale"|" restart"|" logs"|" run"|" exec"|" open"|" metrics"|" config"|" config list"|" config get"|" config set"|" config unset"|" apps"|" destroy"|" doctor"|" cluster"|" cluster up"|" cluster down"|" cluster status"|" cluster use"|" cluster configure"|" completion"|" version") path="$path ${COMP_WORDS[i]}" ;;
+      " init"|" validate"|" plan"|" build"|" deploy"|" releases"|" rollback"|" ps"|" scale"|" restart"|" logs"|" run"|" exec"|" open"|" metrics"|" config"|" config list"|" config get"|" config set"|" config unset"|" apps"|" platforms"|" platforms list"|" platforms show"|" destroy"|" doctor"|" cluster"|" cluster up"|" cluster down"|" cluster status"|" cluster use"|" cluster configure"|" completion"|" version") path="$path ${COMP_WORDS[i]}" ;;
     esac
   done
   case "$path" in
-    "") words="init validate plan build deploy releases rollback ps scale restart logs run exec open metrics config apps destroy doctor cluster completion version --help --version" ;;
+    "") words="init validate plan build deploy releases rollback ps scale restart logs run exec open metrics config apps platforms destroy doctor cluster completion version --help --version" ;;
     " init") words="--app --directory --env --help --json --no-color --no-input --platform --quiet --timeout" ;;
     " validate") words="--app --directory --env --help --json --no-color --no-input --quiet --schema --timeout" ;;
     " plan") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
-    " build") words="--app --directory --env --help --json --no-cache --no-color --no-input --quiet --timeout" ;;
+    " build") words="--app --directory --env --help --json --no-cache --no-color --no-input --quiet --shell --timeout" ;;
     " deploy") words="--app --directory --env --help --json --no-cache --no-color --no-input --quiet --timeout --wait-lock" ;;
     " releases") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " rollback") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout --wait-lock" ;;
@@ -29,6 +29,9 @@ _nucleo() {
     " config set") words="--app --directory --env --help --json --no-color --no-input --quiet --secret --timeout" ;;
     " config unset") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " apps") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
+    " platforms") words="list show --help" ;;
+    " platforms list") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
+    " platforms show") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " destroy") words="--app --confirm --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " doctor") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " cluster") words="up down status use configure --help" ;;

@@ -1,8 +1,9 @@
 """The table of commands that `nucleo --help` and completion are made of.
 
 A command is one module of this folder, named as the command. It has either `command`, a function
-`(context: Context, …options) -> None | int`, or `subcommands`, a table of such functions. Nothing here imports one
-before it is asked for; a test compares each summary with the docstring of its command.
+`(context: Context, …options) -> None | int`, or `subcommands`, a table of such functions, with `default` where one of
+them runs when none is named. Nothing here imports one before it is asked for; a test compares each summary with the
+docstring of its command.
 """
 
 from typing import NamedTuple
@@ -38,6 +39,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     ),
     "Manage": (
         Entry("apps", "List the apps on the cluster."),
+        Entry("platforms", "List the platforms that apps can be built with, or show one."),
         Entry("destroy", "Remove the app and everything that belongs to it."),
         Entry("doctor", "Check this machine and the cluster, and say what to fix."),
         Entry("cluster", "Start, stop, choose and configure a cluster."),

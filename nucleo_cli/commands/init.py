@@ -56,7 +56,8 @@ def _found(context: Context) -> Found:
         question, choices = f"There are {files}. Which platform is it?", [each.platform for each in found]
     else:
         question, choices = "No file here tells the platform. Which is it?", list(platforms.names())
-    answer = context.terminal.ask(question, f"--platform {choices[0]}", choices)
+    flag = " or ".join(f"--platform {each}" for each in choices) if found else "--platform NAME: nucleo platforms"
+    answer = context.terminal.ask(question, flag, choices)
     return next((each for each in found if each.platform == answer), Found(answer, ""))
 
 

@@ -101,7 +101,14 @@ class LazyGroup(TyperGroup):
 
 
 class Group(TyperGroup):
-    """A command with subcommands, such as `nucleo cluster`."""
+    """A command with subcommands, such as `nucleo cluster`. `default` is the one that runs when none is named."""
+
+    default = ""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        named = any(word in self.commands or word in ctx.help_option_names for word in args)
+        only_options = all(word.startswith("-") for word in args[:1])
+        return super().parse_args(ctx, [self.default, *args] if self.default and only_options and not named else args)
 
     def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
         if args and args[0] not in self.commands and not args[0].startswith("-"):
@@ -120,7 +127,7 @@ def load(name: str) -> Any:
     """Imports the command `name` and builds what parses its options."""
     module = import_module(f"nucleo_cli.commands.{name}")
     if hasattr(module, "subcommands"):
-        return _group(name, module.subcommands, TABLE[name])
+        return _group(name, module.subcommands, TABLE[name], getattr(module, "default", ""))
     return _single(name, module.command)
 
 
@@ -160,13 +167,15 @@ def _single(name: str, function: Callable[..., Any]) -> Any:
     return get_command(app)
 
 
-def _group(name: str, functions: Mapping[str, Callable[..., Any]], summary: str) -> Any:
+def _group(name: str, functions: Mapping[str, Callable[..., Any]], summary: str, default: str) -> Any:
     app = _typer()
     app.callback()(_nothing)
     for sub, function in functions.items():
         app.command(sub, cls=Command, context_settings=_settings(function))(_with_common_options(function))
-    group = get_command(app)
-    return Group(name=name, help=summary, commands=group.commands, no_args_is_help=True, rich_markup_mode=None)  # type: ignore[attr-defined]
+    built: Any = get_command(app)
+    group = Group(name=name, help=summary, commands=built.commands, no_args_is_help=not default, rich_markup_mode=None)
+    group.default = default
+    return group
 
 
 def _nothing() -> None:

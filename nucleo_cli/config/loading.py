@@ -12,7 +12,7 @@ from nucleo_cli.config.nodes import Map, Mark, Node, find, quoted
 from nucleo_cli.config.problems import Place, Problem, Report
 from nucleo_cli.config.reading import MAX_BYTES, MalformedError, parse
 from nucleo_cli.config.values import as_label, platforms
-from nucleo_cli.domain.app import WEB, App, Health, Port, Process, Resources, Scale, Target
+from nucleo_cli.domain.app import WEB, App, Build, Health, Port, Process, Resources, Scale, Target
 from nucleo_cli.errors import ConfigInvalid, UsageError
 
 FILE = "nucleo.yml"
@@ -161,6 +161,18 @@ def _app(directory: Path, environment: str | None, values: Mapping[str, Any]) ->
         processes=(_web(values),),
         kernel=values.get("kernel", {}),
         env=values.get("env", {}),
+        build=_build(values),
+    )
+
+
+def _build(values: Mapping[str, Any]) -> Build:
+    build = values.get("build", {})
+    return Build(
+        root=build.get("root", Build().root),
+        architectures=tuple(sorted(build.get("architectures", ()))),
+        env=build.get("env", {}),
+        secrets=tuple(build.get("secrets", ())),
+        apt=tuple(sorted(values.get("apt", ()))),
     )
 
 

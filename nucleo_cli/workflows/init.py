@@ -19,6 +19,11 @@ from nucleo_cli.errors import NucleoError, UsageError
 SCHEMA = Path(".nucleo") / "schema.json"
 
 
+# The front ends of these frameworks bring a package.json: Django, Laravel and Symfony, Rails.
+_FRAMEWORKS = ("manage.py", "artisan", "bin/console", "bin/rails", "config.ru")
+_HELPERS = ("node", "static")
+
+
 class Found(NamedTuple):
     """A platform, and the file that speaks for it."""
 
@@ -27,13 +32,22 @@ class Found(NamedTuple):
 
 
 def detect(directory: Path) -> list[Found]:
-    """The platforms that the files at the top of `directory` speak for, one file each."""
+    """The platforms that the files at the top of `directory` speak for, one file each; more than one is a question."""
     found: list[Found] = []
-    for name in platforms.names():
-        file = next((each for each in platforms.load(name).detect if (directory / each).is_file()), None)
+    for platform in platforms.usable():
+        file = next((each for each in platform.detect if (directory / each).is_file()), None)
         if file is not None:
-            found.append(Found(name, file))
-    return found
+            found.append(Found(platform.name, file))
+    return _decided(directory, found)
+
+
+def _decided(directory: Path, found: list[Found]) -> list[Found]:
+    """Without what is certain to be there for the sake of another platform."""
+    certain = [each for each in found if each.platform not in _HELPERS]
+    framework = next((file for file in _FRAMEWORKS if (directory / file).is_file()), None)
+    if framework is not None and len(certain) == 1:
+        return [Found(certain[0].platform, framework)]
+    return [each for each in found if each.platform != "static"] or found
 
 
 def check_free(directory: Path) -> None:

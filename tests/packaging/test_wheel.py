@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,90 @@ class TestInstalled:
 
     def test_it_needs_nothing_that_is_not_declared(self, uv: str, program: Path) -> None:
         run(uv, "pip", "check", "--python", program.parent / "python")
+
+
+SAMPLE = Path(__file__).parent / "nucleo-platform-hello"
+BROKEN = {
+    "noyml": ({"plan.py": ""}, "there is no platform.yml in "),
+    "badyml": (
+        {"platform.yml": "detect: [x]\ndefalut: 1\n"},
+        'platform.yml: defalut is not a key here; did you mean "default"?',
+    ),
+    "badplan": ({"platform.yml": "", "plan.py": "import no_such_module\n"}, "No module named 'no_such_module'"),
+    "noplan": ({"platform.yml": "", "plan.py": ""}, "has no attribute 'plan'"),
+    "raises": (
+        {"platform.yml": "", "plan.py": "def plan(*_):\n    return 1 / 0\n"},
+        "ZeroDivisionError: division by zero",
+    ),
+}
+WHOLE = 'detect: [nothing]\ndefault: "1"\nversions: {"1": {suite: trixie}}\n'
+
+
+def said(program: Path, *argv: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([program, *argv], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def extended(uv: str, program: Path) -> Iterator[Path]:
+    """`program`, with the sample platform beside it."""
+    python = program.parent / "python"
+    run(uv, "pip", "install", "--quiet", "--python", python, "--no-deps", SAMPLE)
+    yield program
+    run(uv, "pip", "uninstall", "--quiet", "--python", python, "nucleo-platform-hello")
+
+
+class TestPlatformsOfOtherPackages:
+    @pytest.fixture
+    def app(self, tmp_path: Path) -> Path:
+        (tmp_path / "hello.sh").write_text("busybox httpd -f -p $PORT\n")
+        (tmp_path / "nucleo.yml").write_text("platform: hello\n")
+        return tmp_path
+
+    def test_it_is_listed_with_the_others(self, extended: Path, app: Path) -> None:
+        listed = json.loads(run(extended, "platforms", "--json", cwd=app))
+        by_name = {each["platform"]: each for each in listed["platforms"]}
+        assert by_name["hello"]["package"] == "nucleo-platform-hello 1.2"
+        assert by_name["python"]["bundled"]
+        assert listed["problems"] == []
+
+    def test_it_is_shown_with_its_package(self, extended: Path, app: Path) -> None:
+        text = run(extended, "platforms", "show", "hello", cwd=app)
+        assert "comes from       nucleo-platform-hello 1.2" in text
+        assert "busybox" in text
+
+    def test_it_plans(self, extended: Path, app: Path) -> None:
+        plan = json.loads(run(extended, "plan", "--json", cwd=app))
+        assert (plan["platform"], plan["start"]) == ("hello", "sh hello.sh")
+        assert {"choice": "start: sh hello.sh", "because": "hello.sh is here"} in plan["reasons"]
+
+    def test_it_is_valid_and_found(self, extended: Path, app: Path) -> None:
+        assert json.loads(run(extended, "validate", "--json", cwd=app))["platform"] == "hello"
+        (app / "nucleo.yml").unlink()
+        assert json.loads(run(extended, "init", "--json", cwd=app))["platform"] == "hello"
+
+    def test_its_own_errors_are_errors(self, extended: Path, app: Path) -> None:
+        (app / "hello.sh").unlink()
+        done = said(extended, "plan", cwd=app)
+        assert (done.returncode, "There is no hello.sh" in done.stderr) == (4, True)
+
+    @pytest.mark.parametrize("name", BROKEN)
+    def test_a_broken_one_is_one_error_that_names_its_package(self, extended: Path, app: Path, name: str) -> None:
+        files, message = BROKEN[name]
+        (site,) = extended.parents[1].glob("lib/python*/site-packages")
+        package = {f"{name}/__init__.py": "", **{f"{name}/{file}": text for file, text in files.items()}}
+        package[f"{name}-1.2.dist-info/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n"
+        package[f"{name}-1.2.dist-info/entry_points.txt"] = f"[nucleo.platforms]\n{name} = {name}\n"
+        try:
+            for path, text in package.items():
+                (site / path).parent.mkdir(exist_ok=True)
+                (site / path).write_text(text or (WHOLE if path.endswith(".yml") else ""))
+            (app / "nucleo.yml").write_text(f"platform: {name}\n")
+            done = said(extended, "plan", cwd=app)
+            others = json.loads(run(extended, "platforms", "--json", cwd=app))
+        finally:
+            for path in (site / name, site / f"{name}-1.2.dist-info"):
+                shutil.rmtree(path)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+        assert done.stderr.startswith(f"error: The platform {name} of {name} 1.2 cannot be used: ")
+        assert message in done.stderr
+        assert {"hello", "python"} <= {each["platform"] for each in others["platforms"]}

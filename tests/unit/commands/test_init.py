@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from nucleo_cli.config.values import platforms
 from nucleo_cli.context import Context
 from nucleo_cli.main import run
 from nucleo_cli.terminal.terminal import Terminal
@@ -88,21 +89,32 @@ def test_nobody_is_asked_off_a_tty(nucleo: Nucleo) -> None:
     code, out, err = nucleo("init")
     assert (code, out) == (2, "")
     assert "No file here tells the platform" in err
-    assert "--platform python" in err
+    assert "hint:  say it with --platform NAME: nucleo platforms\n" in err
+
+
+def test_two_platforms_are_both_named_off_a_tty(nucleo: Nucleo, shop: Path) -> None:
+    (shop / "requirements.txt").touch()
+    (shop / "package.json").touch()
+    code, out, err = nucleo("init")
+    assert (code, out) == (2, "")
+    assert "There are package.json (node) and requirements.txt (python). Which platform is it?" in err
+    assert "hint:  say it with --platform node or --platform python\n" in err
+    assert nucleo("init", typed="node\n")[0] == 0
+    assert "platform: node\n" in (shop / "nucleo.yml").read_text()
 
 
 @pytest.mark.usefixtures("shop")
 def test_nobody_is_asked_with_no_input(nucleo: Nucleo) -> None:
     code, _, err = nucleo("init", "--no-input", typed="python\n")
     assert code == 2
-    assert "--platform python" in err
+    assert "--platform NAME" in err
 
 
 @pytest.mark.usefixtures("shop")
 def test_a_person_is_asked_until_the_answer_is_a_platform(nucleo: Nucleo) -> None:
     code, out, err = nucleo("init", typed="cobol\npython\n")
     assert (code, out) == (0, "nucleo.yml is written: platform python\n")
-    assert err.count("Which is it? [python]") == 2
+    assert err.count(f"Which is it? [{'/'.join(platforms())}]") == 2
 
 
 @pytest.mark.usefixtures("shop")
