@@ -7,7 +7,7 @@ import typer
 from nucleo_cli.builder import platforms
 from nucleo_cli.config.loading import default_name, shown
 from nucleo_cli.context import Context
-from nucleo_cli.workflows.init import Found, check_free, check_name, check_platform, detect, write
+from nucleo_cli.workflows.init import Found, check_free, check_name, check_platform, decided, detect, write
 
 Platform = Annotated[
     str | None, typer.Option("--platform", metavar="NAME", help="What the app is built with: python, python:3.13.")
@@ -48,8 +48,12 @@ def _given(platform: str) -> Found:
 
 def _found(context: Context) -> Found:
     """The only platform that the files speak for; asked for where there are several, or none."""
-    found = detect(context.options.directory)
+    seen = detect(context.options.directory)
+    found = decided(seen)
     if len(found) == 1:
+        for other in seen:
+            if other not in found:
+                context.terminal.note(f"{other.file} is here too: platform: {other.platform} goes by that one")
         return found[0]
     if found:
         files = " and ".join(f"{each.file} ({each.platform})" for each in found)

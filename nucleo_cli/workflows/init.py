@@ -19,9 +19,7 @@ from nucleo_cli.errors import NucleoError, UsageError
 SCHEMA = Path(".nucleo") / "schema.json"
 
 
-# The front ends of these frameworks bring a package.json: Django, Laravel and Symfony, Rails.
-_FRAMEWORKS = ("manage.py", "artisan", "bin/console", "bin/rails", "config.ru")
-_HELPERS = ("node", "static")
+_HELPERS = ("static", "node")
 
 
 class Found(NamedTuple):
@@ -32,22 +30,23 @@ class Found(NamedTuple):
 
 
 def detect(directory: Path) -> list[Found]:
-    """The platforms that the files at the top of `directory` speak for, one file each; more than one is a question."""
+    """The platforms that the files at the top of `directory` speak for, one file each."""
     found: list[Found] = []
     for platform in platforms.usable():
         file = next((each for each in platform.detect if (directory / each).is_file()), None)
         if file is not None:
             found.append(Found(platform.name, file))
-    return _decided(directory, found)
+    return found
 
 
-def _decided(directory: Path, found: list[Found]) -> list[Found]:
-    """Without what is certain to be there for the sake of another platform."""
-    certain = [each for each in found if each.platform not in _HELPERS]
-    framework = next((file for file in _FRAMEWORKS if (directory / file).is_file()), None)
-    if framework is not None and len(certain) == 1:
-        return [Found(certain[0].platform, framework)]
-    return [each for each in found if each.platform != "static"] or found
+def decided(found: list[Found]) -> list[Found]:
+    """Those that it can be; more than one is a question.
+
+    A package.json beside another language's files is there for the assets, an index.html beside anything for that.
+    """
+    for helper in _HELPERS:
+        found = [each for each in found if each.platform != helper] or found
+    return found
 
 
 def check_free(directory: Path) -> None:

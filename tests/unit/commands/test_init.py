@@ -94,13 +94,21 @@ def test_nobody_is_asked_off_a_tty(nucleo: Nucleo) -> None:
 
 def test_two_platforms_are_both_named_off_a_tty(nucleo: Nucleo, shop: Path) -> None:
     (shop / "requirements.txt").touch()
-    (shop / "package.json").touch()
+    (shop / "go.mod").touch()
     code, out, err = nucleo("init")
     assert (code, out) == (2, "")
-    assert "There are package.json (node) and requirements.txt (python). Which platform is it?" in err
-    assert "hint:  say it with --platform node or --platform python\n" in err
-    assert nucleo("init", typed="node\n")[0] == 0
-    assert "platform: node\n" in (shop / "nucleo.yml").read_text()
+    assert "There are go.mod (go) and requirements.txt (python). Which platform is it?" in err
+    assert "hint:  say it with --platform go or --platform python\n" in err
+    assert nucleo("init", typed="go\n")[0] == 0
+    assert "platform: go\n" in (shop / "nucleo.yml").read_text()
+
+
+def test_a_package_json_beside_another_platform_is_for_its_assets(nucleo: Nucleo, shop: Path) -> None:
+    (shop / "requirements.txt").touch()
+    (shop / "package.json").touch()
+    code, out, err = nucleo("init")
+    assert (code, out) == (0, "nucleo.yml is written: platform python, because requirements.txt is here\n")
+    assert err.startswith("package.json is here too: platform: node goes by that one\n")
 
 
 @pytest.mark.usefixtures("shop")
