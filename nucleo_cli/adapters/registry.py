@@ -24,6 +24,8 @@ from nucleo_cli.errors import NotAllowed, NucleoError, Unreachable
 MANIFEST_TYPES = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
 )
 _ATTEMPTS = 6
 _LONGEST_WAIT = 10.0

@@ -1,4 +1,9 @@
-"""The two platform images: found in the registry, copied from a published one, or made and put there."""
+"""The platform images: found in the registry, copied from a published one, or made layer by layer and put there.
+
+run image      Debian → packages → runtime, where the platform takes it from its build image
+build image    Debian → packages → build packages and set-up
+with `apt:`    either of them → the app's own packages
+"""
 
 from __future__ import annotations
 
@@ -7,27 +12,57 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import asdict
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Literal
 
 from nucleo_cli.builder import debian, images, platforms
-from nucleo_cli.builder.debian import Role
+from nucleo_cli.builder.container import PACKER, ROOT_USER, BuildContainer, lines
 from nucleo_cli.builder.host import Host
-from nucleo_cli.builder.images import Base, Layer
+from nucleo_cli.builder.images import APP, Base, Layer
 from nucleo_cli.domain import xdg
 from nucleo_cli.domain.build import Platform
-from nucleo_cli.domain.events import Notice, Work
+from nucleo_cli.domain.events import Notice, Output, Work
 from nucleo_cli.domain.settings import Settings
-from nucleo_cli.errors import NucleoError
+from nucleo_cli.errors import BuildFailed, NucleoError
 
 if TYPE_CHECKING:
+    from nucleo_cli.adapters.docker import Engine
     from nucleo_cli.adapters.registry import Registry
+
+Role = Literal["run", "build"]
 
 _BLOCK = 1 << 20
 _STALE_SECONDS = 3600
+_LAST_LINES = 40
+_OUTPUT = "/opt/app"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which images: those of a platform's version, for an architecture, with `apt` packages beside its own.
+
+    `engine` is called when a container is needed, and not before.
+    """
+
+    platform: Platform
+    version: str
+    architecture: str
+    apt: tuple[str, ...]
+    registry: Registry
+    engine: Callable[[], Engine]
+    settings: Settings
+    host: Host
+
+    @property
+    def tag(self) -> str:
+        return platforms.image_tag(self.platform, self.version, self.architecture, self.apt)
+
+    @property
+    def title(self) -> str:
+        return f"{self.platform.name} {self.version}"
 
 
 def repository(registry: Registry, platform: Platform, role: Role) -> str:
@@ -35,44 +70,158 @@ def repository(registry: Registry, platform: Platform, role: Role) -> str:
     return registry.repository("platforms", f"{platform.name}-{role}")
 
 
-def lookup(registry: Registry, platform: Platform, version: str, role: Role, architecture: str) -> Base | None:
+def lookup(wanted: Wanted, role: Role) -> Base | None:
     """The platform image that the registry has, or None."""
-    name = repository(registry, platform, role)
-    found = registry.manifest(name, platforms.image_tag(platform, version, architecture))
-    if found is None:
-        return None
-    config = registry.document(name, found.body["config"]["digest"])
-    return Base(name, found.digest, images.layers_of(found.body, config))
+    return _found(wanted.registry, repository(wanted.registry, wanted.platform, role), wanted.tag)
 
 
-def ensure(
-    registry: Registry,
-    platform: Platform,
-    version: str,
-    role: Role,
-    architecture: str,
-    settings: Settings,
-    host: Host,
-) -> Work[Base]:
+def ensure(wanted: Wanted, role: Role) -> Work[Base]:
     """The platform image in the registry; put there first where it is missing.
 
     It is copied from `settings.platform_images` where that names a registry which has it; else made of Debian packages,
-    and kept in the cache folder for the next registry.
+    each layer kept in the cache folder for the next registry. Raises BuildFailed, NotAllowed, Unreachable.
     """
-    if found := lookup(registry, platform, version, role, architecture):
+    if found := lookup(wanted, role):
         return found
-    tag = platforms.image_tag(platform, version, architecture)
-    if settings.platform_images:
-        with _published(settings) as published:
-            if found := lookup(published, platform, version, role, architecture):
-                yield Notice(f"Copying the {role} image of {platform.name} {version} from {published.address}")
-                return _copy(published, found, registry, repository(registry, platform, role), tag)
-    stem = xdg.cache() / "platforms" / f"{platform.name}-{role}-{tag}"
+    name = repository(wanted.registry, wanted.platform, role)
+    if wanted.apt:
+        below = yield from ensure(replace(wanted, apt=()), role)
+        yield Notice(f"Adding {', '.join(wanted.apt)} to the {role} image of {wanted.title}: once")
+        return (yield from _with_packages(wanted, below, name, wanted.tag, wanted.apt))
+    if wanted.settings.platform_images:
+        with _published(wanted.settings) as published:
+            other = _found(published, repository(published, wanted.platform, role), wanted.tag)
+            if other is not None:
+                yield Notice(f"Copying the {role} image of {wanted.title} from {published.address}")
+                return _copy(published, other, wanted.registry, name, wanted.tag)
+    yield Notice(f"Making the {role} image of {wanted.title} from Debian packages: once, for all apps")
+    return (yield from (_make_build(wanted, name) if role == "build" else _make_run(wanted, name)))
+
+
+def _make_run(wanted: Wanted, name: str) -> Work[Base]:
+    below = yield from _packages(wanted)
+    if not wanted.platform.runtime:
+        return _tagged(wanted, name, wanted.tag, below, ())
+    build = yield from ensure(wanted, "build")
+
+    def make(stem: Path) -> Work[Layer]:
+        with _container(wanted, build) as container:
+            paths = " ".join(path.lstrip("/") for path in wanted.platform.runtime)
+            yield from _run(container, f"cd / && mkdir -p /tmp/runtime && cp -a --parents {paths} /tmp/runtime")
+            yield from _run(container, "cd /tmp/runtime && tar --create --file=/tmp/runtime.tar --sort=name *")
+            return _kept(stem, container.read("/tmp/runtime.tar"))  # noqa: S108
+
+    return (yield from _stacked(wanted, name, wanted.tag, below, make))
+
+
+def _make_build(wanted: Wanted, name: str) -> Work[Base]:
+    below, version = (yield from _packages(wanted)), wanted.platform.versions[wanted.version]
+    folders = " ".join((APP, _OUTPUT, *wanted.platform.caches, *wanted.platform.app_caches))
+    script = "\n".join(
+        (
+            debian.install_script((PACKER, *version.build)),
+            f"mkdir -p {folders}",
+            f"chown 1000:1000 {folders}",
+            platforms.setup_script(wanted.platform, wanted.version, wanted.architecture),
+        )
+    )
+    return (yield from _changed(wanted, name, wanted.tag, below, script))
+
+
+def _packages(wanted: Wanted) -> Work[Base]:
+    """The layers that run and build image have in common."""
+    version = wanted.platform.versions[wanted.version]
+    below = yield from _debian(wanted, version.suite)
+    if not version.run:
+        return below
+    key = hashlib.sha256(json.dumps([below.digest, version.run]).encode()).hexdigest()[:12]
+    name = wanted.registry.repository("platforms", f"{wanted.platform.name}-packages")
+    return (yield from _with_packages(wanted, below, name, f"{wanted.version}-{key}", version.run))
+
+
+def _with_packages(wanted: Wanted, below: Base, name: str, tag: str, packages: Sequence[str]) -> Work[Base]:
+    return (yield from _changed(wanted, name, tag, below, debian.install_script(packages)))
+
+
+def _debian(wanted: Wanted, suite: str) -> Work[Base]:
+    """The base that all platforms on a Debian suite share."""
+    recipe = json.dumps([platforms.FORMAT, suite, wanted.architecture, debian.PACKAGES])
+    tag = f"{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    name = wanted.registry.repository("platforms", "debian")
+
+    def make(stem: Path) -> Work[Layer]:
+        tar = stem.with_name(f"{stem.name}.{os.getpid()}.part.tar")
+        try:
+            yield from debian.make_base(suite, wanted.architecture, tar, wanted.host)
+            with tar.open("rb") as file:
+                return _kept(stem, iter(lambda: file.read(_BLOCK), b""))
+        finally:
+            tar.unlink(missing_ok=True)
+
+    return (yield from _stacked(wanted, name, tag, Base(name, "", ()), make))
+
+
+def _changed(wanted: Wanted, name: str, tag: str, below: Base, script: str) -> Work[Base]:
+    """The image `below` with one more layer: what the script, run in it as root, wrote."""
+
+    def make(stem: Path) -> Work[Layer]:
+        with _container(wanted, below) as container:
+            yield from _run(container, f"touch /tmp/.nucleo-mark; sleep 0.02\n{script}")
+            packed = container.pack_folders("/", debian.TRANSIENT, changed=True)
+            return _kept(stem, container.read(packed.path), packed.layer)
+
+    return (yield from _stacked(wanted, name, tag, below, make))
+
+
+def _stacked(wanted: Wanted, name: str, tag: str, below: Base, make: Callable[[Path], Work[Layer]]) -> Work[Base]:
+    """The image at a tag; where it is missing, `below` with the layer that is in the cache folder or is made now."""
+    if found := _found(wanted.registry, name, tag):
+        return found
+    key = hashlib.sha256(json.dumps([below.digest, tag]).encode()).hexdigest()[:12]
+    stem = xdg.cache() / "platforms" / f"{name.rpartition('/')[2]}-{tag}-{key}"
     layer = _cached(stem)
     if layer is None:
-        yield Notice(f"Making the {role} image of {platform.name} {version} from Debian packages: once, for all apps")
-        layer = yield from _made(stem, platform, version, role, host)
-    return _store(registry, repository(registry, platform, role), tag, layer, _archive(stem, layer), architecture)
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        _forget_unfinished(stem)
+        layer = yield from make(stem)
+    archive = _archive(stem, layer)
+
+    def content() -> Iterator[bytes]:
+        with archive.open("rb") as file:
+            yield from iter(lambda: file.read(_BLOCK), b"")
+
+    if not wanted.registry.has_blob(name, layer.digest):
+        wanted.registry.upload(name, layer.digest, layer.size, content)
+    return _tagged(wanted, name, tag, below, (layer,))
+
+
+def _tagged(wanted: Wanted, name: str, tag: str, below: Base, added: tuple[Layer, ...]) -> Base:
+    """A tagged image of the layers of another one and of some that are in its repository already."""
+    for layer in below.layers:
+        borrow(wanted.registry, name, layer, below.repository)
+    layers = (*below.layers, *added)
+    return Base(name, put_image(wanted.registry, name, tag, layers, wanted.architecture), layers)
+
+
+def _container(wanted: Wanted, base: Base) -> BuildContainer:
+    engine, reference = wanted.engine(), wanted.registry.reference(base.repository, base.digest)
+    if not engine.has_image(reference):
+        engine.pull(reference)
+    return BuildContainer(engine, reference, wanted.host, user=ROOT_USER, workdir="/")
+
+
+def _run(container: BuildContainer, script: str) -> Work[None]:
+    printed: list[str] = []
+    execution = container.execute(script)
+    for line in lines(chunk for _, chunk in execution):
+        printed.append(line)
+        yield Output("platform", line)
+    if execution.code:
+        raise BuildFailed(
+            "A platform image could not be made of Debian packages",
+            "Check the names under apt in nucleo.yml, and that the Debian mirror answers; then run the command again",
+            {"output": printed[-_LAST_LINES:]},
+        )
 
 
 @contextmanager
@@ -83,17 +232,6 @@ def _published(settings: Settings) -> Generator[Registry]:
         yield published
 
 
-def _made(stem: Path, platform: Platform, version: str, role: Role, host: Host) -> Work[Layer]:
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    _forget_unfinished(stem)
-    tar = stem.with_name(f"{stem.name}.{os.getpid()}.part.tar")
-    try:
-        yield from debian.make(platform, version, role, tar, host)
-        return _compressed(tar, stem)
-    finally:
-        tar.unlink(missing_ok=True)
-
-
 def _forget_unfinished(stem: Path) -> None:
     """Remove what a build that was killed left behind: it is large, and nobody will look for it."""
     for file in stem.parent.glob(f"{stem.name}.*.part*"):
@@ -101,49 +239,72 @@ def _forget_unfinished(stem: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def _compressed(tar: Path, stem: Path) -> Layer:
-    """Compress the tar into the cache. Its facts come last and name it: two builds may do this at the same time."""
-    plain = hashlib.sha256()
+def _kept(stem: Path, content: Iterable[bytes], layer: Layer | None = None) -> Layer:
+    """Keep a layer in the cache folder; `content` is a tar, or packed already where `layer` is given.
+
+    Its facts come last and name it: two builds may do this at the same time.
+    """
     part = stem.with_name(f"{stem.name}.{os.getpid()}.part")
-    with tar.open("rb") as source, part.open("wb") as packed, gzip.GzipFile("", "wb", 1, packed, mtime=0) as target:
-        while block := source.read(_BLOCK):
-            plain.update(block)
-            target.write(block)
-    with part.open("rb") as packed:
-        digest = hashlib.file_digest(packed, "sha256").hexdigest()
-    layer = Layer(f"sha256:{digest}", part.stat().st_size, f"sha256:{plain.hexdigest()}")
-    part.replace(_archive(stem, layer))
-    part.write_text(json.dumps(asdict(layer)), "utf-8")
-    part.replace(_facts(stem))
+    plain = hashlib.sha256()
+    try:
+        with part.open("wb") as file, _packing(file) if layer is None else nullcontext(file) as target:
+            for block in content:
+                plain.update(block)
+                target.write(block)
+        with part.open("rb") as file:
+            digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        if layer is None:
+            layer = Layer(digest, part.stat().st_size, f"sha256:{plain.hexdigest()}")
+        elif layer.digest != digest:
+            raise NucleoError("A layer changed on its way out of the build container", "Run the same command again")
+        part.replace(_archive(stem, layer))
+        part.write_text(json.dumps(asdict(layer)), "utf-8")
+        part.replace(_facts(stem))
+    except OSError as error:
+        raise BuildFailed(
+            f"The cache folder cannot be written: {error.strerror or error}", f"Make room in {stem.parent}"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
     return layer
 
 
+def _packing(file: IO[bytes]) -> gzip.GzipFile:
+    return gzip.GzipFile("", "wb", 5, file, mtime=0)
+
+
 def _cached(stem: Path) -> Layer | None:
+    """The layer in the cache folder, unless it is not what its facts say."""
     try:
         layer = Layer(**json.loads(_facts(stem).read_text("utf-8")))
-        return layer if _archive(stem, layer).stat().st_size == layer.size else None
+        with _archive(stem, layer).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return layer if layer.digest == f"sha256:{digest}" else None
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _store(registry: Registry, name: str, tag: str, layer: Layer, archive: Path, architecture: str) -> Base:
-    def content() -> Iterator[bytes]:
-        with archive.open("rb") as file:
-            while block := file.read(_BLOCK):
-                yield block
-
-    if not registry.has_blob(name, layer.digest):
-        registry.upload(name, layer.digest, layer.size, content)
-    digest = put_image(registry, name, tag, (layer,), architecture)
-    return Base(name, digest, (layer,))
+def _found(registry: Registry, name: str, tag: str) -> Base | None:
+    found = registry.manifest(name, tag)
+    if found is None:
+        return None
+    config = registry.document(name, found.body["config"]["digest"])
+    return Base(name, found.digest, images.layers_of(found.body, config))
 
 
 def put_image(registry: Registry, name: str, tag: str, layers: tuple[Layer, ...], architecture: str) -> str:
     """A tagged image of layers that the repository already has; its digest."""
     config = images.plain_config(layers, architecture)
     registry.upload(name, config.digest, config.size, lambda: [config.raw])
-    manifest = images.manifest(config, layers, {images.DIFF_ID: layers[0].diff_id})
+    manifest = images.manifest(config, layers, {images.DIFF_ID: layers[-1].diff_id})
     return registry.put_manifest(name, tag, manifest.raw)
+
+
+def borrow(registry: Registry, name: str, layer: Layer, origin: str) -> None:
+    """Give a repository a blob of another one; a registry that does not mount gets it once more."""
+    if name == origin or registry.has_blob(name, layer.digest) or registry.mount(name, layer.digest, origin):
+        return
+    registry.upload(name, layer.digest, layer.size, lambda: registry.blob(origin, layer.digest))
 
 
 def _copy(published: Registry, found: Base, registry: Registry, name: str, tag: str) -> Base:

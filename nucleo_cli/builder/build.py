@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import repeat
 from time import monotonic
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
-from nucleo_cli.builder import bases, host, images, layers, plans, platforms, steps
+from nucleo_cli.builder import bases, host, images, layers, plans, platforms, running, steps
+from nucleo_cli.builder.bases import Wanted
 from nucleo_cli.builder.container import BuildContainer
 from nucleo_cli.builder.images import Base, Document, Layer
+from nucleo_cli.builder.running import Run, Workshop
 from nucleo_cli.builder.source import Source
 from nucleo_cli.domain.app import App
-from nucleo_cli.domain.build import GitFacts, Image, Plan
-from nucleo_cli.domain.events import PhaseEnded, PhaseStarted, Warned, Work
+from nucleo_cli.domain.build import GitFacts, Image, Plan, Step
+from nucleo_cli.domain.events import PhaseEnded, PhaseStarted, StepEnded, Warned, Work
 from nucleo_cli.domain.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,12 +37,24 @@ class Job:
     engine: Callable[[], Engine]
     registry: Registry
     settings: Settings
-    architecture: str
+    host: host.Host
+    architectures: tuple[str, ...]
     no_cache: bool
 
     @property
     def platform(self) -> platforms.Platform:
         return platforms.load(self.plan.platform)
+
+    @property
+    def name(self) -> str:
+        """The app's repository in the registry."""
+        return self.registry.repository(self.app.name)
+
+    def images(self, architecture: str) -> Wanted:
+        """The platform images that the build needs."""
+        version, apt = self.plan.version, self.app.build.apt
+        own = host.read(self.platform)  # without what nucleo.yml adds: the images are those of every app
+        return Wanted(self.platform, version, architecture, apt, self.registry, self.engine, self.settings, own)
 
 
 def build(
@@ -59,94 +73,109 @@ def build(
     `registry` is the one of `settings.registry_push`. With `no_cache` every step runs, and without its cache folders.
     Raises BuildFailed, NotAllowed, Unreachable.
     """
-    job = Job(app, source, plan, engine, registry, settings, platforms.architecture(), no_cache)
+    own = host.read(platforms.load(plan.platform), app.build)
+    wanted = plans.architectures(app, settings, platforms.load(plan.platform))
+    job = Job(app, source, plan, engine, registry, settings, own, wanted, no_cache)
     yield PhaseStarted("build", f"{plan.platform} {plan.version}")
     yield from (*source.warnings(), *(Warned(text) for text in plan.warnings))
-    started = monotonic()
-    own_host = host.read(job.platform)
-    run_base, build_base = yield from _bases(job, own_host)
-    keys = steps.keys(plan.steps, source, build_base.digest, job.architecture, own_host.indexes())
-    made = [None if no_cache else steps.lookup(registry, key) for key in keys]
-    ran = sum(layer is None for layer in made)
-    step_layers = tuple(layer for layer in made if layer is not None)
-    if ran:
-        step_layers = yield from _run_steps(job, own_host, build_base, keys, made)
-    yield PhaseEnded("build", monotonic() - started, skipped=not ran, detail=_said(len(made), ran))
-    return (yield from _assemble(job, commit, run_base, step_layers))
+    began = monotonic()
+    base = yield from _platform_images(job)
+    runs = [_run(job, base.build, architecture) for architecture in wanted] if base.build else []
+    missing = sum(step.name not in run.made for run in runs for step in run.steps)
+    with layers.source_layer(source, plan.leave_out) as (source_layer, file), _Delivery(job, base.run) as delivery:
+
+        def source_content() -> Iterator[bytes]:
+            return layers.blocks(file)
+
+        if missing and base.build:
+            delivery.start(source_layer, source_content)
+            made = yield from running.run(_workshop(job, base.build), runs)
+        else:
+            yield from (StepEnded(f"{step.name}{run.title}", 0.0, cached=True) for run in runs for step in run.steps)
+            made = [run.made for run in runs]
+        yield PhaseEnded("build", monotonic() - began, skipped=not missing, detail=_said(len(runs), plan, missing))
+        yield PhaseStarted("push", registry.address)
+        began = monotonic()
+        shipped = [step.name for step in plan.steps if step.ships]
+        outputs = [tuple(layer[name] for name in shipped) for layer in made] or [() for _ in wanted]
+        parts = {
+            architecture: _documents(job, commit, base, architecture, (*output, source_layer))
+            for architecture, output in zip(wanted, outputs, strict=True)
+        }
+        whole = images.index({each: manifest for each, (_, manifest) in parts.items()}) if len(parts) > 1 else None
+        digest = whole.digest if whole else parts[wanted[0]][1].digest
+        present = registry.has_manifest(job.name, digest)
+        if not present:
+            delivery.start(source_layer, source_content)
+            delivery.finish(outputs, parts, whole)
+    yield PhaseEnded("push", monotonic() - began, skipped=present)
+    pull = settings.registry_pull or settings.registry_push
+    return Image(f"{pull.rpartition('://')[2].strip('/')}/{app.name}", digest, wanted)
 
 
-def cached(plan: Plan, source: Source, registry: Registry) -> list[bool]:
-    """For each step whether its layer is in the registry already. Runs nothing."""
-    platform, architecture = platforms.load(plan.platform), platforms.architecture()
-    base = bases.lookup(registry, platform, plan.version, "build", architecture)
+def cached(app: App, plan: Plan, source: Source, settings: Settings, registry: Registry) -> list[bool]:
+    """For each step whether its layers are in the registry already. Runs nothing."""
+    platform = platforms.load(plan.platform)
+    own = host.read(platform, app.build)
+    wanted = plans.architectures(app, settings, platform)
+    job = Job(app, source, plan, _no_engine, registry, settings, own, wanted, no_cache=False)
+    base = bases.lookup(job.images(platforms.architecture()), "build") if plan.steps else None
     if base is None:
         return [False for _ in plan.steps]
-    keys = steps.keys(plan.steps, source, base.digest, architecture, host.read(platform).indexes())
-    return [steps.lookup(registry, key) is not None for key in keys]
+    runs = [_run(job, base, architecture) for architecture in wanted]
+    return [all(step.name in run.made for run in runs) for step in plan.steps]
 
 
-def _said(steps: int, ran: int) -> str:
-    return f"{ran} of {steps} steps ran" if ran else "every step was built before"
+def container_for(
+    app: App,
+    source: Source,
+    plan: Plan,
+    settings: Settings,
+    engine: Callable[[], Engine],
+    registry: Registry,
+    step: Step,
+) -> Work[BuildContainer]:
+    """A build container, open, in which `step` could run now: the steps before it have run, its inputs are there."""
+    platform = platforms.load(plan.platform)
+    own, wanted = host.read(platform, app.build), plans.architectures(app, settings, platform)
+    job = Job(app, source, plan, engine, registry, settings, own, wanted, no_cache=False)
+    base = yield from bases.ensure(job.images(platforms.architecture()), "build")
+    workshop = _workshop(job, base)
+    before = steps.before(step, plan.steps)
+    (made,) = yield from running.run(workshop, [replace(_run(job, base, platforms.architecture()), steps=before)])
+    container = workshop.open()
+    container.__enter__()
+    try:
+        workshop.prepare(container, step, before, lambda each: made[each.name])
+        container.give(step)
+    except BaseException:
+        container.__exit__()
+        raise
+    return container
 
 
-def _bases(job: Job, own_host: host.Host) -> Work[tuple[Base, Base]]:
-    found: list[Base] = []
-    for role in ("run", "build"):
-        found.append(
-            (
-                yield from bases.ensure(
-                    job.registry, job.platform, job.plan.version, role, job.architecture, job.settings, own_host
-                )
-            )
-        )
-    return found[0], found[1]
+def _no_engine() -> Engine:
+    raise AssertionError("nothing is run here")
 
 
-def _run_steps(
-    job: Job, own_host: host.Host, base: Base, keys: Sequence[str], made: Sequence[Layer | None]
-) -> Work[tuple[Layer, ...]]:
-    """Run the steps that are missing, after those before them were put back; the layers of all steps."""
-    engine, registry = job.engine(), job.registry
-    reference = registry.reference(base.repository, base.digest)
-    if not engine.has_image(reference):
-        engine.pull(reference)
-    found: list[Layer] = []
-    with BuildContainer(engine, reference, job.app.name, job.platform, own_host, caches=not job.no_cache) as container:
-        for step, key, layer in zip(job.plan.steps, keys, made, strict=True):
-            if layer is not None:
-                container.restore(registry.blob(steps.repository(registry), layer.digest))
-            else:
-                container.put(job.source, step.inputs)
-                yield from container.run(step)
-                layer, path = container.pack(step)
-                _store_step(registry, key, layer, lambda path=path: container.read(path), job.architecture)
-            found.append(layer)
-    return tuple(found)
+def _run(job: Job, base: Base, architecture: str) -> Run:
+    """The steps for one architecture, with the layers that the registry has of them."""
+    plan = job.plan
+    env = {**job.host.indexes(), **job.app.build.env}
+    keys = steps.keys(plan.steps, job.source, base.digest, architecture, env)
+    made: dict[str, Layer] = {}
+    if not job.no_cache:
+        with ThreadPoolExecutor(_UPLOADS) as pool:
+            found = pool.map(steps.lookup, repeat(job.registry), (keys[step.name] for step in plan.steps))
+            made = {step.name: layer for step, layer in zip(plan.steps, found, strict=True) if layer is not None}
+    return Run(plan.steps, architecture, keys, made, f" {architecture}" if len(job.architectures) > 1 else "")
 
 
-def _store_step(
-    registry: Registry, key: str, layer: Layer, content: Callable[[], Iterator[bytes]], architecture: str
-) -> None:
-    name = steps.repository(registry)
-    if not registry.has_blob(name, layer.digest):
-        registry.upload(name, layer.digest, layer.size, content)
-    steps.store(registry, key, layer, architecture)
-
-
-def _assemble(job: Job, commit: GitFacts | None, run_base: Base, step_layers: tuple[Layer, ...]) -> Work[Image]:
-    yield PhaseStarted("push", job.registry.address)
-    started = monotonic()
-    with ExitStack() as stack:
-        source_layer, file = stack.enter_context(layers.source_layer(job.source))
-        config, manifest = _documents(job, commit, (*run_base.layers, *step_layers, source_layer))
-        name = job.registry.repository(job.app.name)
-        present = job.registry.has_manifest(name, manifest.digest)
-        if not present:
-            _push(job.registry, name, run_base, step_layers, source_layer, file, config)
-            job.registry.put_manifest(name, tag(manifest.digest), manifest.raw)
-    yield PhaseEnded("push", monotonic() - started, skipped=present)
-    pull = job.settings.registry_pull or job.settings.registry_push
-    return Image(f"{pull.rpartition('://')[2].strip('/')}/{job.app.name}", manifest.digest)
+def _said(architectures: int, plan: Plan, ran: int) -> str:
+    total = architectures * len(plan.steps)
+    if not total:
+        return "nothing to run"
+    return f"{ran} of {total} steps ran" if ran else "every step was built before"
 
 
 def tag(digest: str) -> str:
@@ -154,46 +183,90 @@ def tag(digest: str) -> str:
     return f"image-{digest.removeprefix('sha256:')[:16]}"
 
 
-def _documents(job: Job, commit: GitFacts | None, all_layers: Iterable[Layer]) -> tuple[Document, Document]:
-    plan, source = job.plan, job.source
-    hashes = {
-        "inputs": plans.inputs_hash(job.app, source, plan, job.architecture),
+@dataclass(frozen=True, slots=True)
+class _Bases:
+    """The run images by architecture, and the build image where there is a step to run."""
+
+    run: Mapping[str, Base]
+    build: Base | None
+
+
+def _platform_images(job: Job) -> Work[_Bases]:
+    run: dict[str, Base] = {}
+    for architecture in job.architectures:
+        run[architecture] = yield from bases.ensure(job.images(architecture), "run")
+    build = (yield from bases.ensure(job.images(platforms.architecture()), "build")) if job.plan.steps else None
+    return _Bases(run, build)
+
+
+def _workshop(job: Job, base: Base) -> Workshop:
+    caches, suite = not job.no_cache, job.platform.versions[job.plan.version].suite
+    return Workshop(job.app.name, job.source, job.platform, job.host, job.engine(), job.registry, base, caches, suite)
+
+
+def _documents(
+    job: Job, commit: GitFacts | None, base: _Bases, architecture: str, own: tuple[Layer, ...]
+) -> tuple[Document, Document]:
+    """Configuration and manifest of the image for one architecture; `own` are the layers on top of the run image."""
+    plan, source, run = job.plan, job.source, base.run[architecture]
+    facts = {
+        "inputs": plans.inputs_hash(job.app, source, plan, job.architectures),
         "source-hash": source.hash,
         "lock-hash": steps.lock_hash(source, plan.steps[0]) if plan.steps else "",
+        "run-image": run.digest,
+        "build-image": base.build.digest if base.build else "",
     }
-    all_layers = tuple(all_layers)
-    labels = images.labels(job.app, plan, commit, hashes)
-    config = images.app_config(plan, all_layers, labels, job.architecture, images.created(commit))
-    return config, images.manifest(config, all_layers)
+    stack = (*run.layers, *own)
+    labels = images.labels(job.app, plan, commit, facts)
+    config = images.app_config(plan, source.app, stack, labels, architecture, images.created(commit))
+    return config, images.manifest(config, stack)
 
 
-def _push(
-    registry: Registry,
-    name: str,
-    run_base: Base,
-    step_layers: Iterable[Layer],
-    source_layer: Layer,
-    file: IO[bytes],
-    config: Document,
-) -> None:
-    """Give the app's repository every blob of its image: mounted where the registry has it, else uploaded."""
-    borrowed = [(layer, run_base.repository) for layer in run_base.layers]
-    borrowed += [(layer, steps.repository(registry)) for layer in step_layers]
+class _Delivery:
+    """Brings an image's blobs into the app's repository, side by side: mounted where the registry has them."""
 
-    def upload_source() -> None:
-        if not registry.has_blob(name, source_layer.digest):
-            registry.upload(name, source_layer.digest, source_layer.size, lambda: layers.blocks(file))
+    def __init__(self, job: Job, run: Mapping[str, Base]) -> None:
+        self._job = job
+        self._run = run
+        self._pool = ThreadPoolExecutor(_UPLOADS)
+        self._sent: dict[str, Future[None]] = {}
 
-    with ThreadPoolExecutor(_UPLOADS) as pool:
-        work = [pool.submit(_borrow, registry, name, layer, origin) for layer, origin in borrowed]
-        work.append(pool.submit(upload_source))
-        work.append(pool.submit(registry.upload, name, config.digest, config.size, lambda: [config.raw]))
-    for one in work:
-        one.result()
+    def __enter__(self) -> _Delivery:
+        return self
 
+    def __exit__(self, *_failure: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
 
-def _borrow(registry: Registry, name: str, layer: Layer, origin: str) -> None:
-    """Mount a blob of another repository; a registry that does not mount gets it once more."""
-    if registry.has_blob(name, layer.digest) or registry.mount(name, layer.digest, origin):
-        return
-    registry.upload(name, layer.digest, layer.size, lambda: registry.blob(origin, layer.digest))
+    def start(self, source_layer: Layer, content: Callable[[], Iterable[bytes]]) -> None:
+        """Begin with what is there before any step has run: the run images and the source."""
+        for base in self._run.values():
+            for layer in base.layers:
+                self._once(layer.digest, bases.borrow, self._job.registry, self._job.name, layer, base.repository)
+        self._once(source_layer.digest, self._upload, source_layer, content)
+
+    def finish(
+        self,
+        outputs: Iterable[Iterable[Layer]],
+        parts: Mapping[str, tuple[Document, Document]],
+        whole: Document | None,
+    ) -> None:
+        """Bring the rest, then the manifests, which make it an image."""
+        registry, name = self._job.registry, self._job.name
+        for layer in (layer for output in outputs for layer in output):
+            self._once(layer.digest, bases.borrow, registry, name, layer, steps.repository(registry))
+        for config, _ in parts.values():
+            self._once(config.digest, registry.upload, name, config.digest, config.size, lambda raw=config.raw: [raw])
+        for future in self._sent.values():
+            future.result()
+        for _, manifest in parts.values():
+            registry.put_manifest(name, manifest.digest if whole else tag(manifest.digest), manifest.raw)
+        if whole:
+            registry.put_manifest(name, tag(whole.digest), whole.raw, images.INDEX)
+
+    def _once(self, digest: str, work: Callable[..., None], *arguments: object) -> None:
+        if digest not in self._sent:
+            self._sent[digest] = self._pool.submit(work, *arguments)
+
+    def _upload(self, layer: Layer, content: Callable[[], Iterable[bytes]]) -> None:
+        if not self._job.registry.has_blob(self._job.name, layer.digest):
+            self._job.registry.upload(self._job.name, layer.digest, layer.size, content)

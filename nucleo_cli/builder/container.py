@@ -1,81 +1,138 @@
-"""The build container: one a build, thrown away after it. Steps run in it and their layers are made in it."""
+"""A build container: thrown away after its use. Steps run in it, and layers are made of what they leave."""
 
 from __future__ import annotations
 
 import os
 import re
 import socket
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from nucleo_cli.builder import layers
-from nucleo_cli.builder.host import Host
-from nucleo_cli.builder.images import EPOCH, USER, WORKDIR, Layer
+from nucleo_cli.builder import layers, missing
+from nucleo_cli.builder.host import FOLDER, Host
+from nucleo_cli.builder.images import APP, EPOCH, USER, Layer
 from nucleo_cli.builder.source import Source
 from nucleo_cli.domain.build import Platform, Step
 from nucleo_cli.domain.events import Output
 from nucleo_cli.errors import BuildFailed, NucleoError
 
 if TYPE_CHECKING:
-    from nucleo_cli.adapters.docker import Engine, Execution
+    from nucleo_cli.adapters.docker import Engine, Execution, Talk
 
 ROLE = "io.nucleo.role"
 OWNER = "io.nucleo.owner"
+ROOT_USER = "0:0"
+# Packs layers on both cores; gzip does the same where an image has none.
+PACKER = "pigz"
 _LAST_LINES = 40
+# A compiler names what it misses long before the last of a build's complaints.
+_LINES_SEARCHED = 1000
 _LONGEST_LINE = 4000
 _OWNER_ID = 1000
 # It ends by itself should nobody be left to remove it.
 _LIFE_SECONDS = 6 * 3600
 _OUT_OF_MEMORY = 137
+_SHELL = ("/bin/bash", "-euo", "pipefail", "-c")
+_NO_SPACE = re.compile(r"No space left on device|ENOSPC|[Dd]isk quota exceeded")
+_MARK = "/tmp/.nucleo-mark"  # noqa: S108
 
-# $1 is the folder that becomes the layer, $2 where to put the packed layer. Prints the digests of the tar and of the
-# packed file, and its size. Sorted names, fixed time and owner: the same files always make the same layer.
+# The arguments: where to put the packed layer, "all" or "changed" (since the mark), whether owners and times are kept,
+# the output, and what of it is left out. Prints the digests of the tar and of the packed file, and its size. Sorted
+# names, fixed time and owner: the same files always make the same layer, however many cores pack it.
 _PACK = f"""
 set -euo pipefail
+export LC_ALL=C
 cd /
-tar --create --sort=name --format=gnu --mtime=@{EPOCH} --numeric-owner --owner=0 --group=0 --mode=u+rwX,go+rX,go-w \
-  --file=- -- "$1" | tee >(sha256sum > "$2.plain") | gzip --no-name -1 > "$2"
-while [ ! -s "$2.plain" ]; do sleep 0.01; done
-cut -d' ' -f1 "$2.plain"
-sha256sum "$2" | cut -d' ' -f1
-stat --format=%s "$2"
+target=$1 which=$2 own=$3 output=$4
+shift 4
+flags=(--sort=name --format=gnu --numeric-owner --anchored --no-wildcards)
+[ "$own" = kept ] || flags+=(--mtime=@{EPOCH} --owner=0 --group=0 --mode=u+rwX,go+rX,go-w)
+skipped=(-false)
+for each in "$@"; do flags+=("--exclude=$each"); skipped+=(-o -path "./$each"); done
+kinds=(-true)
+[ "$own" = kept ] || kinds=(! -type d)
+names() {{
+  if [ "$which" = all ]; then printf '%s\\0' "$output"
+  else find "./$output" -xdev \\( "${{skipped[@]}}" \\) -prune -o -cnewer {_MARK} "${{kinds[@]}}" -print0 |
+    sed -z 's,^\\./,,; /^$/d' | sort -z
+  fi
+}}
+[ "$which" = all ] || flags+=(--no-recursion)
+pack=(gzip -n)
+if command -v {PACKER} >/dev/null; then pack=({PACKER} -n -m -p 2); fi
+names | tar --create "${{flags[@]}}" --null --verbatim-files-from --files-from=- --file=- |
+  tee >(sha256sum > "$target.plain") | "${{pack[@]}}" -5 > "$target"
+while [ ! -s "$target.plain" ]; do sleep 0.01; done
+cut -d' ' -f1 "$target.plain"
+sha256sum "$target" | cut -d' ' -f1
+stat --format=%s "$target"
 """
 
 
-class BuildContainer:
-    """A running container of a build image. Use it in a `with` statement: it is removed at the end."""
+class StepFailed(BuildFailed):
+    """A step ended with a code. `printed` is more of what it said than is shown."""
 
-    def __init__(self, engine: Engine, image: str, app: str, platform: Platform, host: Host, caches: bool) -> None:
+    def __init__(self, step: Step, code: int, printed: tuple[str, ...]) -> None:
+        details = {"step": step.name, "reason": step.reason, "code": code, "output": list(printed[-_LAST_LINES:])}
+        super().__init__(f"The step {step.name!r} failed with exit code {code}", "", details)
+        self.printed = printed
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A layer, and the file in the container that holds it."""
+
+    layer: Layer
+    path: str
+
+
+class BuildContainer:
+    """A running container of an image. Use it in a `with` statement: it is removed at the end.
+
+    `volumes` are names of volumes, with the folder where each is seen. `app` is whose build it is, for a person who
+    looks at the engine.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        image: str,
+        host: Host,
+        *,
+        app: str = "",
+        user: str = USER,
+        workdir: str = APP,
+        volumes: Mapping[str, str] | None = None,
+    ) -> None:
         self._engine = engine
         self._image = image
-        self._app = app
-        self._platform = platform
         self._host = host
-        self._caches = caches
+        self._app = app
+        self._user = user
+        self._workdir = workdir
+        self._volumes = dict(volumes or {})
         self._id = ""
         self._packed = 0
 
     def __enter__(self) -> BuildContainer:
-        sweep(self._engine)
-        volumes = {
-            f"nucleo-cache-{self._platform.name}{folder.replace('/', '-')}": folder for folder in self._platform.caches
-        }
         options: dict[str, Any] = {"network_mode": "host"} if self._host.needs_loopback else {}
         self._id = self._engine.create_container(
             self._image,
             command=["sleep", str(_LIFE_SECONDS)],
-            user=USER,
-            volumes=volumes if self._caches else {},
+            user=self._user,
+            volumes=self._volumes,
             labels={ROLE: "build", "io.nucleo.app": self._app, OWNER: owner()},
             init=True,
             **options,
         )
         try:
             self._engine.start(self._id)
-            self._engine.put_archive(self._id, "/", self._host.archive(_OWNER_ID))
+            self._engine.put_archive(self._id, "/", self._host.archive(int(self._user.partition(":")[0])))
         except BaseException:
             self.__exit__()
             raise
@@ -85,52 +142,107 @@ class BuildContainer:
         with suppress(NucleoError):
             self._engine.remove_container(self._id, force=True)
 
+    @property
+    def id(self) -> str:
+        """The engine's name for the container."""
+        return self._id
+
     def put(self, source: Source, paths: Iterable[str]) -> None:
         """Put files of the tree below /app, for the steps to write beside them."""
         with layers.archive(source, paths, _OWNER_ID) as file:
             self._engine.put_archive(self._id, "/", file)
 
-    def restore(self, content: Iterator[bytes]) -> None:
-        """Unpack a layer that an earlier build made."""
+    def restore(self, content: Iterable[bytes]) -> None:
+        """Unpack a layer that an earlier step made."""
         with TemporaryFile() as file:
             for block in content:
                 file.write(block)
             file.seek(0)
             self._engine.put_archive(self._id, "/", file)
 
-    def run(self, step: Step) -> Iterator[Output]:
-        """Run a step. Raises BuildFailed with what it printed last."""
-        if step.files:
-            self._engine.put_archive(self._id, "/", layers.texts(step.files, _OWNER_ID))
-        env = {"SOURCE_DATE_EPOCH": str(EPOCH), "HOME": "/tmp", **self._host.env, **step.env}  # noqa: S108
-        execution = self._engine.exec(
-            self._id, ["/bin/bash", "-euo", "pipefail", "-c", step.command], user=USER, env=env, workdir=WORKDIR
-        )
-        printed: list[str] = []
-        for line in lines(chunk for _, chunk in execution):
-            printed.append(line)
-            del printed[:-_LAST_LINES]
-            yield Output(step.name, line)
-        if execution.code:
-            raise failure(step, execution.code, printed, self._platform)
+    def environment(self, step: Step, architecture: str) -> dict[str, str]:
+        """The variables that a step sees. They may hold secrets."""
+        own = {"SOURCE_DATE_EPOCH": str(EPOCH), "HOME": "/tmp", "NUCLEO_ARCH": architecture}  # noqa: S108
+        return {**own, **self._host.env, **step.env}
 
-    def pack(self, step: Step) -> tuple[Layer, str]:
-        """Make the layer of a step's output; the layer, and the file in the container that holds it."""
+    def leave_script(self, step: Step) -> str:
+        """Put the step's command into a file, outside of all layers; how to run it."""
+        path = f"{FOLDER}/step"
+        script = f"#!/bin/bash\n# {step.reason}\nset -euo pipefail\n{step.command}\n"
+        self._engine.put_archive(self._id, "/", layers.texts({path: script}, _OWNER_ID))
+        return f"bash {path}"
+
+    def give(self, step: Step) -> None:
+        """Put the step's own files where it wants them, and make its folder."""
+        self._engine.put_archive(self._id, "/", layers.texts(step.files, _OWNER_ID, folder=self._workdir))
+
+    def run(self, step: Step, architecture: str) -> Iterator[Output]:
+        """Run a step, marking the time before it. Raises BuildFailed with what it printed last."""
+        self.give(step)
+        # The clock of file times ticks every few milliseconds: what the step writes has to be later than the mark.
+        script = f"touch {_MARK}; sleep 0.02; {step.command}"
+        env = self.environment(step, architecture)
+        execution = self._engine.exec(self._id, [*_SHELL, script], user=self._user, env=env, workdir=self._workdir)
+        printed: deque[str] = deque(maxlen=_LINES_SEARCHED)
+        for line in lines(chunk for _, chunk in execution):
+            printed.append(self._host.hide(line))
+            yield Output(step.name, printed[-1])
+        if execution.code:
+            raise StepFailed(step, execution.code, tuple(printed))
+
+    @contextmanager
+    def talk(self, step: Step, architecture: str, *, tty: bool) -> Generator[Talk]:
+        """A shell that is where the step would be: its user, its folder, its variables."""
+        shell = ["/bin/bash", "--norc", "-i"] if tty else ["/bin/bash"]
+        env = self.environment(step, architecture) | {
+            "PS1": f"{step.name}:\\w$ ",
+            "TERM": os.environ.get("TERM", "dumb"),
+        }
+        with self._engine.talk(self._id, shell, tty=tty, user=self._user, env=env, workdir=self._workdir) as talk:
+            yield talk
+
+    def execute(self, script: str) -> Execution:
+        """Run a shell script as the container's user, with the machine's variables."""
+        env = {"HOME": "/tmp", **self._host.env}  # noqa: S108
+        return self._engine.exec(self._id, [*_SHELL, script], user=self._user, env=env, workdir=self._workdir)
+
+    def empty(self, folders: Iterable[str]) -> None:
+        """Remove all that is in the folders, as root: a cache may hold what its owner cannot remove."""
+        for folder in folders:
+            script = ["find", folder, "-xdev", "-mindepth", "1", "-delete"]
+            _ = self._engine.exec(self._id, script, user=ROOT_USER).code
+
+    def pack(self, step: Step) -> Packed:
+        """Make the layer of a step's output. Raises BuildFailed where there is none."""
+        which = "changed" if step.changed_only else "all"
+        left_out = [path.strip("/") for path in step.exclude]
+        found = self._pack(which, "normal", step.output.strip("/"), left_out)
+        if isinstance(found, Packed):
+            return found
+        details = {"step": step.name, "reason": step.reason, "output": found}
+        raise BuildFailed(f"The step {step.name!r} left nothing at {step.output}", "", details)
+
+    def pack_folders(self, folder: str, left_out: Iterable[str] = (), *, changed: bool) -> Packed:
+        """Make a layer of a folder, with its owners and times as they are. Raises BuildFailed where there is none."""
+        found = self._pack("changed" if changed else "all", "kept", folder.strip("/"), left_out)
+        if isinstance(found, Packed):
+            return found
+        raise BuildFailed(f"Nothing is at {folder}", "", {"output": found})
+
+    def _pack(self, which: str, own: str, output: str, left_out: Iterable[str]) -> Packed | list[str]:
         self._packed += 1
         path = f"/tmp/nucleo-layer-{self._packed}.tar.gz"  # noqa: S108
-        script = ["/bin/bash", "-c", _PACK, "pack", step.output.lstrip("/"), path]
-        execution = self._engine.exec(self._id, script, user=USER)
+        script = ["/bin/bash", "-c", _PACK, "pack", path, which, own, output, *left_out]
+        execution = self._engine.exec(self._id, script, user=self._user)
         printed = list(lines(chunk for _, chunk in execution))
         if execution.code or len(printed) != 3:
-            raise BuildFailed(
-                f"The step {step.name!r} left nothing at {step.output}", step.reason, {"output": printed[-_LAST_LINES:]}
-            )
+            return printed[-_LAST_LINES:]
         plain, packed, size = printed
-        return Layer(f"sha256:{packed}", int(size), f"sha256:{plain}"), path
+        return Packed(Layer(f"sha256:{packed}", int(size), f"sha256:{plain}"), path)
 
     def read(self, path: str) -> Iterator[bytes]:
         """The bytes of a file in the container."""
-        execution: Execution = self._engine.exec(self._id, ["cat", "--", path], user=USER)
+        execution: Execution = self._engine.exec(self._id, ["cat", "--", path], user=self._user)
         for stream, chunk in execution:
             if stream == "stdout":
                 yield chunk
@@ -138,22 +250,44 @@ class BuildContainer:
             raise NucleoError(f"{path} could not be read from the build container", "Run the same command again")
 
 
-def failure(step: Step, code: int, printed: list[str], platform: Platform) -> BuildFailed:
-    """What a failed step means; the platform knows its tools' own words for it."""
-    details = {"step": step.name, "reason": step.reason, "code": code, "output": printed}
-    text = "\n".join(printed)
+def damaged(failed: BuildFailed, platform: Platform) -> bool:
+    """Whether a step may have failed because of what its cache folders hold, or because they are full."""
+    patterns = [_NO_SPACE, *([re.compile(platform.cache_damage)] if platform.cache_damage else [])]
+    return any(pattern.search(_text_of(failed)) for pattern in patterns)
+
+
+def explained(failed: BuildFailed, step: Step, platform: Platform, suite: str) -> BuildFailed:
+    """What a failed step means, and what to do: first what is certain, then what the platform knows of its tools."""
+    alone = f"The step {step.name} runs because {step.reason}; to try it alone: nucleo build --shell {step.name}"
+    message, hint = _meaning(failed, step, platform, suite)
+    return BuildFailed(message, f"{hint}\n{alone}".lstrip("\n"), failed.details)
+
+
+def _meaning(failed: BuildFailed, step: Step, platform: Platform, suite: str) -> tuple[str, str]:
+    shown = "\n".join(failed.details.get("output", ()))
+    if _NO_SPACE.search(shown):
+        return "The container engine's disk is full", "Make room: docker system prune"
+    if not isinstance(failed, StepFailed):
+        return failed.message, failed.hint
+    if lacks := missing.find(failed.printed, suite):
+        return f"The step {step.name!r} needs {', '.join(lacks.things)}, which is not in the build image", lacks.hint
     for known in platform.failures:
-        if re.search(known.match, text):
-            return BuildFailed(known.message, known.hint, details)
-    if code == _OUT_OF_MEMORY:
-        return BuildFailed(
-            f"The step {step.name!r} was killed, most likely for memory", "Give the engine more", details
-        )
-    return BuildFailed(
-        f"The step {step.name!r} failed with exit code {code}",
-        f"It runs because {step.reason}: {step.command}",
-        details,
-    )
+        if found := re.search(known.match, shown):
+            words = {name: value or "" for name, value in found.groupdict().items()}
+            return _filled(known.message, words), _filled(known.hint, words)
+    if guess := missing.guess(failed.printed, suite):
+        return f"{failed.message}; it may need {', '.join(guess.things)}", guess.hint
+    if failed.details["code"] == _OUT_OF_MEMORY:
+        return f"The step {step.name!r} was killed, most likely for memory", "Give the container engine more"
+    return failed.message, ""
+
+
+def _text_of(failed: BuildFailed) -> str:
+    return "\n".join(failed.printed if isinstance(failed, StepFailed) else failed.details.get("output", ()))
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    return re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], found[0]), text)
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Makes a platform's images from Debian packages, where no published image can be pulled."""
+"""What Nucleo knows of Debian: the base of all platform images, and the script that adds packages to one."""
 
 import os
 import shutil
@@ -6,17 +6,14 @@ import subprocess
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Literal
 
-from nucleo_cli.builder import platforms
-from nucleo_cli.builder.host import FOLDER, Host
+from nucleo_cli.builder.host import Host
 from nucleo_cli.builder.images import EPOCH
-from nucleo_cli.domain.build import Platform
 from nucleo_cli.domain.events import Output, Work
 from nucleo_cli.errors import BuildFailed
 
-Role = Literal["run", "build"]
+# In every image of every platform: what a program needs to speak TLS and to know the time elsewhere.
+PACKAGES = ("ca-certificates", "tzdata")
 
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/lintian/*")
 # $1 is the root of the image. Ids are numeric everywhere; the name is there for programs that ask for one.
@@ -27,79 +24,75 @@ _USER = " && ".join(
         'mkdir -p "$1/app"',
     )
 )
-_SETUP = " && ".join(
-    (
-        f'mkdir -p "$1{FOLDER}"',
-        f'cp -r "$NUCLEO_SETUP/." "$1{FOLDER}"',
-        f'chroot "$1" /bin/sh -eu {FOLDER}/setup.sh',
-        f'rm -rf "$1{FOLDER}"',
-    )
-)
+# What dpkg and apt remember of the installation is of no use in an image that is replaced as a whole.
+_TRACES = "/var/lib/apt/lists /var/cache/apt /var/log/apt /var/log/dpkg.log"
 _LAST_LINES = 40
 
+# Folders that no layer of packages has: they are the container's own, or of no use in an image.
+TRANSIENT = (
+    *("proc", "sys", "dev", "run", "tmp", "var/tmp", "var/cache", "var/log", "var/lib/apt/lists"),
+    *("etc/hosts", "etc/hostname", "etc/resolv.conf", ".dockerenv"),
+)
 
-def command(platform: Platform, version: str, role: Role, target: Path) -> list[str]:
-    """The mmdebstrap command that writes the root file system of an image as a tar."""
-    parts = platform.versions[version]
-    packages = parts.run + (parts.build if role == "build" else ())
-    hooks = [_USER]
-    if role == "build":
-        folders = " ".join(f'"$1{folder}"' for folder in platform.caches)
-        hooks.append(f'mkdir -p {folders} && chown 1000:1000 {folders} "$1/app"')
-        hooks.append(_SETUP)
+
+def base_command(suite: str, architecture: str, target: Path) -> list[str]:
+    """The mmdebstrap command that writes the root file system of the base image as a tar."""
     return [
         "mmdebstrap",
         "--variant=minbase",
         f"--mode={'root' if os.geteuid() == 0 else 'unshare'}",
-        f"--include={','.join(packages)}",
+        f"--architectures={architecture}",
+        f"--include={','.join(PACKAGES)}",
         *(f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT),
-        *(f"--customize-hook={hook}" for hook in hooks),
-        # What dpkg and apt remember of the installation is of no use in an image that is replaced as a whole.
-        '--customize-hook=rm -rf "$1/var/lib/apt/lists" "$1/var/cache/apt" "$1/var/log/apt" "$1/var/log/dpkg.log"',
+        f"--customize-hook={_USER}",
+        # Packages that are added later put links there, and fail where the folder is missing.
+        '--customize-hook=mkdir -p "$1/usr/share/man/man1"',
+        f'--customize-hook=cd "$1" && rm -rf {" ".join(path.lstrip("/") for path in _TRACES.split())}',
         "--format=tar",
-        parts.suite,
+        suite,
         str(target),
     ]
 
 
-def make(platform: Platform, version: str, role: Role, target: Path, host: Host) -> Work[None]:
-    """Write the tar of an image's root file system to `target`. Takes half a minute and needs the network."""
+def install_script(packages: Sequence[str]) -> str:
+    """The shell script that installs packages in a container, as root."""
+    if not packages:
+        return ""
+    return f"""
+export DEBIAN_FRONTEND=noninteractive
+apt-get -o Acquire::Retries=3 --quiet=2 update
+apt-get -o Acquire::Retries=3 --quiet=2 --yes --no-install-recommends install -- {" ".join(packages)}
+"""
+
+
+def make_base(suite: str, architecture: str, target: Path, host: Host) -> Work[None]:
+    """Write the tar of the base's root file system to `target`. Takes half a minute and needs the network."""
     if shutil.which("mmdebstrap") is None:
         raise BuildFailed(
-            f"The {role} image of {platform.name} {version} can neither be pulled nor made: mmdebstrap is missing",
+            f"The base image of Debian {suite} can neither be pulled nor made: mmdebstrap is missing",
             "On Debian or Ubuntu: sudo apt-get install mmdebstrap; else: nucleo cluster configure --platform-images",
         )
-    with TemporaryDirectory(prefix="nucleo-platform-") as folder:
-        setup = Path(folder)
-        _write_setup(setup, platform, host)
-        lines: list[str] = []
-        with _running(command(platform, version, role, target), _environment(host, setup)) as process:
-            for line in process:
-                lines.append(line)
-                yield Output("debian", line)
+    lines: list[str] = []
+    with _running(base_command(suite, architecture, target), _environment(host)) as process:
+        for line in process:
+            lines.append(line)
+            yield Output("debian", line)
     if not target.exists():
         raise BuildFailed(
-            f"The {role} image of {platform.name} {version} could not be made from Debian packages",
-            "Check that the Debian mirror of /etc/apt answers, then run the same command again",
+            f"The base image of Debian {suite} for {architecture} could not be made",
+            "Check that the Debian mirror answers; for another architecture than this machine's, install "
+            "qemu-user-static; then run the same command again",
             {"output": lines[-_LAST_LINES:]},
         )
 
 
-def _write_setup(folder: Path, platform: Platform, host: Host) -> None:
-    for name, content in host.files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    (folder / "setup.sh").write_text(platforms.setup_script(platform), "utf-8")
-
-
-def _environment(host: Host, setup: Path) -> Mapping[str, str]:
+def _environment(host: Host) -> Mapping[str, str]:
     own = {name: os.environ[name] for name in ("HOME", "TMPDIR") if name in os.environ}
     return {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
         **own,
         **host.env,
-        "NUCLEO_SETUP": str(setup),
         "SOURCE_DATE_EPOCH": str(EPOCH),
     }
 

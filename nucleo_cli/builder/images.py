@@ -12,13 +12,16 @@ from typing import Any
 
 from nucleo_cli.domain.app import App
 from nucleo_cli.domain.build import GitFacts, Plan
+from nucleo_cli.domain.shell import shell_argv
 
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
 DIFF_ID = "io.nucleo.diff-id"
 USER = "1000:1000"
-WORKDIR = "/app"
+# Where the tree lies in build containers and images.
+APP = "/app"
 # 1980-01-01 00:00:01 UTC: zip files know no earlier time, and any fixed one makes Python write .pyc files by content.
 EPOCH = 315532801
 
@@ -67,7 +70,7 @@ def layers_of(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> tuple[L
 
 
 def app_config(
-    plan: Plan, layers: Iterable[Layer], labels: Mapping[str, str], architecture: str, created: int
+    plan: Plan, workdir: str, layers: Iterable[Layer], labels: Mapping[str, str], architecture: str, created: int
 ) -> Document:
     """The configuration of an app's image. `created` is in seconds since 1970."""
     return document(
@@ -77,12 +80,12 @@ def app_config(
             "created": timestamp(created),
             "config": {
                 "User": USER,
-                "WorkingDir": WORKDIR,
+                "WorkingDir": workdir,
                 "Env": [f"{name}={value}" for name, value in sorted(plan.env.items())],
-                "Cmd": ["/bin/sh", "-c", f"exec {plan.start}"],
+                "Cmd": shell_argv(plan.start),
                 "Labels": dict(labels),
             },
-            "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
+            **_stack(layers, created),
         }
     )
 
@@ -94,10 +97,17 @@ def plain_config(layers: Iterable[Layer], architecture: str) -> Document:
             "architecture": architecture,
             "os": "linux",
             "created": timestamp(EPOCH),
-            "config": {"User": USER, "WorkingDir": WORKDIR},
-            "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in layers]},
+            "config": {"User": USER, "WorkingDir": APP},
+            **_stack(layers, EPOCH),
         }
     )
+
+
+def _stack(layers: Iterable[Layer], created: int) -> dict[str, Any]:
+    """Layers, and one line of history for each: without it, other builders refuse to build on the image."""
+    found = [layer.diff_id for layer in layers]
+    history = [{"created": timestamp(created), "created_by": "nucleo"} for _ in found]
+    return {"rootfs": {"type": "layers", "diff_ids": found}, "history": history}
 
 
 def manifest(config: Document, layers: Iterable[Layer], annotations: Mapping[str, str] | None = None) -> Document:
@@ -109,6 +119,28 @@ def manifest(config: Document, layers: Iterable[Layer], annotations: Mapping[str
         "layers": [{"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size} for layer in layers],
     }
     return document({**body, "annotations": dict(annotations)} if annotations else body)
+
+
+def index(manifests: Mapping[str, Document]) -> Document:
+    """The index of one image for several architectures: their manifests by architecture.
+
+    Source: the OCI image specification 1.1, image-index.md.
+    """
+    return document(
+        {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [
+                {
+                    "mediaType": MANIFEST,
+                    "digest": one.digest,
+                    "size": one.size,
+                    "platform": {"architecture": architecture, "os": "linux"},
+                }
+                for architecture, one in sorted(manifests.items())
+            ],
+        }
+    )
 
 
 def labels(app: App, plan: Plan, commit: GitFacts | None, hashes: Mapping[str, str]) -> dict[str, str]:

@@ -11,11 +11,13 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 from typing import IO, cast
 
-from nucleo_cli.builder.images import EPOCH, Layer
-from nucleo_cli.builder.source import Source
+from pathspec import GitIgnoreSpec
+
+from nucleo_cli.builder.images import APP, EPOCH, Layer
+from nucleo_cli.builder.source import Entry, Source
 from nucleo_cli.errors import BuildFailed
 
-ROOT = "app"
+ROOT = APP.lstrip("/")
 _BLOCK = 1 << 20
 
 
@@ -40,15 +42,33 @@ class _Hashed:
         return f"sha256:{self._hash.hexdigest()}"
 
 
+class _Read:
+    """A readable file that hashes what is read of it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.hash = hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self.hash.update(data)
+        return data
+
+
 @contextmanager
-def source_layer(source: Source) -> Generator[tuple[Layer, IO[bytes]]]:
-    """The app's own files as a layer, owned by root: the app cannot change itself. The file is open for reading."""
+def source_layer(source: Source, leave_out: Iterable[str] = ()) -> Generator[tuple[Layer, IO[bytes]]]:
+    """The app's own files as a layer, owned by root: the app cannot change itself. The file is open for reading.
+
+    `leave_out` are patterns, as in .gitignore, of files that the image does not need.
+    """
+    spec = GitIgnoreSpec.from_lines(leave_out)
+    paths = [path for path in source.tree if not spec.match_file(path.removeprefix("../"))]
     with TemporaryFile() as file:
         packed = _Hashed(file)
         target = cast("IO[bytes]", packed)
         with _no_space(), gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=target, mtime=0) as zipped:
             plain = _Hashed(cast("IO[bytes]", zipped))
-            write_tree(source, source.paths, cast("IO[bytes]", plain), owner=0)
+            write_tree(source, paths, cast("IO[bytes]", plain), owner=0)
         yield Layer(packed.digest, packed.size, plain.digest), file
 
 
@@ -63,28 +83,37 @@ def archive(source: Source, paths: Iterable[str], owner: int) -> Generator[IO[by
 
 
 def write_tree(source: Source, paths: Iterable[str], target: IO[bytes], owner: int) -> None:
-    """Write the files below `app/` with fixed times, numeric owner and sorted names."""
+    """Write the files at `paths` of the source below `app/`, with fixed times, numeric owner and sorted names."""
     with tarfile.open(fileobj=target, mode="w|", format=tarfile.GNU_FORMAT, bufsize=_BLOCK) as tar:
         folders: set[str] = set()
-        for path in sorted(paths):
-            name = f"{ROOT}/{path}"
+        for entry in sorted((entry for path in paths if (entry := source.entry(path))), key=lambda each: each.path):
+            name = f"{ROOT}/{entry.path}"
             for folder in reversed(PurePosixPath(name).parents[:-1]):
                 if str(folder) not in folders:
                     folders.add(str(folder))
                     tar.addfile(_member(str(folder), 0o755, owner, tarfile.DIRTYPE))
-            _add(tar, source, path, owner)
+            _add(tar, source, entry, name, owner)
 
 
-def texts(files: Mapping[str, str], owner: int) -> bytes:
-    """Files by their absolute path as a tar to be unpacked at `/`."""
+def texts(files: Mapping[str, str], owner: int, folder: str = "") -> bytes:
+    """Files by their absolute path as a tar to be unpacked at `/`, and `folder`, which is made where it is missing."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for parent in _parents(f"{folder}/." if folder else "", ROOT):
+            tar.addfile(_member(parent, 0o755, owner, tarfile.DIRTYPE))
         for path, text in sorted(files.items()):
             content = text.encode()
             member = _member(path.lstrip("/"), 0o644, owner, tarfile.REGTYPE)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def _parents(path: str, below: str) -> Iterator[str]:
+    """The folders of a path that are below a folder or are this folder, the outermost first."""
+    for parent in reversed(PurePosixPath(path.lstrip("/")).parents):
+        if parent.is_relative_to(below) and parent != PurePosixPath():
+            yield str(parent)
 
 
 def blocks(file: IO[bytes]) -> Iterator[bytes]:
@@ -94,9 +123,7 @@ def blocks(file: IO[bytes]) -> Iterator[bytes]:
         yield block
 
 
-def _add(tar: tarfile.TarFile, source: Source, path: str, owner: int) -> None:
-    entry = source.entries[path]
-    name = f"{ROOT}/{path}"
+def _add(tar: tarfile.TarFile, source: Source, entry: Entry, name: str, owner: int) -> None:
     if entry.link is not None:
         member = _member(name, 0o777, owner, tarfile.SYMTYPE)
         member.linkname = entry.link
@@ -105,9 +132,11 @@ def _add(tar: tarfile.TarFile, source: Source, path: str, owner: int) -> None:
     member = _member(name, entry.mode, owner, tarfile.REGTYPE)
     member.size = entry.size
     try:
-        with (source.root / path).open("rb") as file:
-            tar.addfile(member, file)
-            changed = bool(file.read(1))
+        expected = source.content_hash(entry.path)
+        with (source.root / entry.path).open("rb") as file:
+            content = _Read(file)
+            tar.addfile(member, cast("IO[bytes]", content))
+            changed = bool(file.read(1)) or content.hash.hexdigest() != expected
     except FileNotFoundError:
         changed = True
     except OSError as error:
@@ -115,7 +144,7 @@ def _add(tar: tarfile.TarFile, source: Source, path: str, owner: int) -> None:
             raise
         changed = True
     if changed:
-        raise BuildFailed(f"{path} changed while it was read", "Run the same command again")
+        raise BuildFailed(f"{entry.path} changed while it was read", "Run the same command again")
 
 
 def _member(name: str, mode: int, owner: int, kind: bytes) -> tarfile.TarInfo:

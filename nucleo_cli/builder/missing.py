@@ -113,7 +113,7 @@ _WORDS = (
     _Rule("loaded", r"failed to find libmagic", "libmagic.so.1"),
     _Rule("extensions", r"requires (?:PHP extension )?ext-([\w-]+) .*missing from your system"),
 )
-# Configure scripts ask for much that they can do without: only where nothing else was said.
+# Configure scripts ask for much that they can do without.
 _PROBES = (
     _Rule("headers", r"checking for ([\w./-]+\.h)\.\.\. no"),
     _Rule("libs", r"checking for \S+ in -l(\w+)\.\.\. no"),
@@ -125,13 +125,23 @@ _PROBES = (
 def find(output: Iterable[str], suite: str = "trixie") -> Missing | None:
     """What the lines of a failed step say is missing; None where they say nothing of the kind."""
     lines = list(output)
-    for rules in (_FILES + _WORDS, _PROBES):
-        found = {thing: _package(*thing, suite) for thing in _named(lines, rules)}
-        if packages := tuple(dict.fromkeys(filter(None, found.values())))[:_MOST]:
-            return Missing(tuple(dict.fromkeys(name for (_, name), one in found.items() if one in packages)), packages)
+    if known := _known(lines, _FILES + _WORDS, suite):
+        return known
     for kind, name in _named(lines, _FILES):
         return Missing((name,), (), _SEARCH.format(suite=suite, file=_file(kind, name)))
     return None
+
+
+def guess(output: Iterable[str], suite: str = "trixie") -> Missing | None:
+    """What a configure script looked for in vain. It may have done without."""
+    return _known(list(output), _PROBES, suite)
+
+
+def _known(lines: Iterable[str], rules: Iterable[_Rule], suite: str) -> Missing | None:
+    found = {thing: _package(*thing, suite) for thing in _named(lines, rules)}
+    packages = tuple(dict.fromkeys(filter(None, found.values())))[:_MOST]
+    things = dict.fromkeys(name for (_, name), package in found.items() if package in packages)
+    return Missing(tuple(things), packages) if packages else None
 
 
 def _named(lines: Iterable[str], rules: Iterable[_Rule]) -> Iterator[tuple[Kind, str]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import posixpath
 import stat
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from pathspec import GitIgnoreSpec
 
+from nucleo_cli.builder.images import APP
 from nucleo_cli.domain.events import Warned
 from nucleo_cli.errors import BuildFailed, NotFound
 
@@ -32,45 +34,68 @@ class Entry:
 
 
 class Source:
-    """What a build may see: files under `root`, by their path relative to it, sorted."""
+    """What a build may see: the files under `root`, of which `folder` is the app's own part ("" when it is all of it).
 
-    def __init__(self, root: Path, entries: Iterable[Entry]) -> None:
+    `entries` are by the path relative to `root`. Every other path is relative to the app's folder: with a `folder` of
+    "services/api", `../../package-lock.json` is the lock file at the top.
+    """
+
+    def __init__(self, root: Path, entries: Iterable[Entry], folder: str = "") -> None:
         self.root = root
+        self.folder = folder
         self.entries: Mapping[str, Entry] = {entry.path: entry for entry in sorted(entries, key=lambda e: e.path)}
         self._hashes: dict[str, str] = {}
 
     @property
+    def app(self) -> str:
+        """The app's folder in build containers and images: where steps and the app's commands run."""
+        return f"{APP}/{self.folder}" if self.folder else APP
+
+    @cached_property
     def paths(self) -> tuple[str, ...]:
-        """Every path, sorted."""
-        return tuple(self.entries)
+        """Every path of the app's folder, sorted."""
+        below = f"{self.folder}/" if self.folder else ""
+        return tuple(path.removeprefix(below) for path in self.entries if path.startswith(below))
+
+    @cached_property
+    def tree(self) -> tuple[str, ...]:
+        """Every path under the root: `paths`, and with a folder those outside of it too."""
+        return tuple(posixpath.relpath(path, self.folder) for path in self.entries) if self.folder else self.paths
+
+    def entry(self, path: str) -> Entry | None:
+        """The file at a path, or None."""
+        return self.entries.get(posixpath.normpath(posixpath.join(self.folder, path)) if self.folder else path)
 
     def has(self, path: str) -> bool:
-        return path in self.entries
+        return self.entry(path) is not None
 
     def read(self, path: str) -> str | None:
         """The text of a file, or None where there is none; what is not UTF-8 is replaced."""
-        if path not in self.entries:
+        entry = self.entry(path)
+        if entry is None:
             return None
         try:
-            with (self.root / path).open("rb") as file:
+            with (self.root / entry.path).open("rb") as file:
                 return file.read(_TEXT_LIMIT).decode("utf-8", "replace")
         except OSError:
             return None
 
     def glob(self, pattern: str) -> tuple[str, ...]:
-        """The paths that match; `*` matches `/` too."""
-        return tuple(path for path in self.entries if fnmatchcase(path, pattern))
+        """The paths of the app's folder that match; `*` matches `/` too."""
+        return tuple(path for path in self.paths if fnmatchcase(path, pattern))
 
     def fingerprint(self, path: str) -> str:
-        """One line for one file: mode and content, or the target of a link."""
-        entry = self.entries[path]
-        return f"link {entry.link}" if entry.link is not None else f"{entry.mode:o} {self._content_hash(path)}"
+        """One line for one file: mode and content, or the target of a link. KeyError where there is none."""
+        entry = self.entry(path)
+        if entry is None:
+            raise KeyError(path)
+        return f"link {entry.link}" if entry.link is not None else f"{entry.mode:o} {self.content_hash(entry.path)}"
 
     @cached_property
     def hash(self) -> str:
         """`sha256:…` over every path, its mode and its content."""
-        total = hashlib.sha256()
-        for path in self.entries:
+        total = hashlib.sha256(f"{self.folder}\n".encode() if self.folder else b"")
+        for path in self.tree:
             total.update(f"{path}\0{self.fingerprint(path)}\n".encode("utf-8", "surrogateescape"))
         return f"sha256:{total.hexdigest()}"
 
@@ -91,7 +116,8 @@ class Source:
         ]
         return tuple(found)
 
-    def _content_hash(self, path: str) -> str:
+    def content_hash(self, path: str) -> str:
+        """The SHA-256 of an entry's content, read once. Raises BuildFailed where it cannot be read."""
         if path not in self._hashes:
             try:
                 with (self.root / path).open("rb") as file:
@@ -101,18 +127,29 @@ class Source:
         return self._hashes[path]
 
 
-def read_source(root: Path) -> Source:
-    """The tree under `root`: what git knows or would add, else all that .gitignore does not name; less .nucleoignore.
+def read_source(directory: Path, root: str = ".") -> Source:
+    """The tree of the app in `directory`: what git knows or would add, else all that .gitignore does not name.
 
-    Raises BuildFailed for a symbolic link that leads out of the tree, NotFound where there is no such folder.
+    `root` is the top of the tree, relative to `directory`: "../.." for an app of a monorepo. The .nucleoignore of both
+    is obeyed. Raises BuildFailed for a symbolic link that leads out of the tree, or a root that is not above the app;
+    NotFound where there is no such folder.
     """
-    root = root.resolve()
-    if not root.is_dir():
-        raise NotFound(f"There is no folder {root}")
-    names = _git_files(root)
-    paths = names or list(_walk(root))  # an app inside an ignored folder has no files for git
-    ignored = _spec(root / IGNORE_FILE)
-    return Source(root, _entries(root, (path for path in paths if not ignored.match_file(path))))
+    directory = directory.resolve()
+    top = (directory / root).resolve()
+    if not directory.is_dir() or not top.is_dir():
+        raise NotFound(f"There is no folder {top if directory.is_dir() else directory}")
+    if not directory.is_relative_to(top):
+        raise BuildFailed(f"build.root {root} is not a folder above the app", 'For example build: {root: "../.."}')
+    folder = directory.relative_to(top).as_posix().removeprefix(".")
+    names = _git_files(top)
+    paths = names or list(_walk(top))  # an app inside an ignored folder has no files for git
+    ignored = [(f"{name}/" if name else "", _spec(top / name / IGNORE_FILE)) for name in dict.fromkeys(("", folder))]
+    kept = (path for path in paths if not any(_matches(spec, below, path) for below, spec in ignored))
+    return Source(top, _entries(top, kept), folder)
+
+
+def _matches(spec: GitIgnoreSpec, below: str, path: str) -> bool:
+    return path.startswith(below) and spec.match_file(path.removeprefix(below))
 
 
 def _git_files(root: Path) -> list[str] | None:

@@ -17,25 +17,37 @@ if TYPE_CHECKING:
 
 
 def keys(
-    steps: Sequence[Step], source: Source, build_digest: str, architecture: str, indexes: Mapping[str, str]
-) -> tuple[str, ...]:
-    """The key of each step, in order: its command, inputs and environment, and all that ran before it."""
-    found: list[str] = []
+    steps: Sequence[Step], source: Source, build_digest: str, architecture: str, env: Mapping[str, str]
+) -> dict[str, str]:
+    """The key of each step by its name: its command, inputs and environment, and the steps whose output it reads.
+
+    `env` is what the machine and nucleo.yml add to a step's own variables, as far as it decides what a step makes.
+    """
+    found: dict[str, str] = {}
     for step in steps:
         parts = [
             platforms.FORMAT,
-            architecture,
+            "" if step.once else architecture,
             build_digest,
+            source.folder,
             step.command,
-            step.output,
+            [step.output, step.changed_only, step.exclude],
             sorted(step.env.items()),
             sorted(step.files.items()),
-            sorted(indexes.items()),
+            sorted(env.items()),
             [(path, source.fingerprint(path)) for path in step.inputs],
-            found[-1:],
+            [found[name] for name in step.after],
         ]
-        found.append(hashlib.sha256(json.dumps(parts).encode()).hexdigest())
-    return tuple(found)
+        found[step.name] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return found
+
+
+def before(step: Step, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps whose output a step sees, in order: those of its `after`, and theirs."""
+    names = set(step.after)
+    for each in reversed(steps):
+        names.update(each.after if each.name in names else ())
+    return tuple(each for each in steps if each.name in names)
 
 
 def lock_hash(source: Source, step: Step) -> str:
@@ -49,12 +61,14 @@ def repository(registry: Registry) -> str:
 
 
 def lookup(registry: Registry, key: str) -> Layer | None:
-    """The layer that a step with this key made before, in one request."""
+    """The layer that a step with this key made before; None where the registry has lost the layer since."""
     found = registry.manifest(repository(registry), _tag(key))
     if found is None:
         return None
     layer, diff_id = found.body["layers"][0], found.body.get("annotations", {}).get(images.DIFF_ID)
-    return Layer(layer["digest"], layer["size"], diff_id) if diff_id else None
+    if not diff_id or not registry.has_blob(repository(registry), layer["digest"]):
+        return None
+    return Layer(layer["digest"], layer["size"], diff_id)
 
 
 def store(registry: Registry, key: str, layer: Layer, architecture: str) -> None:

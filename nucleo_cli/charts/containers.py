@@ -1,10 +1,10 @@
 """What one container of a process gets: its command, resources, probe, and how it is stopped."""
 
 import math
-import re
 
 from nucleo_cli.charts.shape import ProbeValues, QuantityValues, ResourceValues, StopValues
 from nucleo_cli.domain.app import Process, Resources
+from nucleo_cli.domain.shell import shell_line
 
 DRAIN_SECONDS = 3
 GRACE_SECONDS = 30
@@ -13,19 +13,6 @@ PRE_STOP_SECONDS = 30
 DEFAULT_CPU_REQUEST = "50m"
 DEFAULT_MEMORY_REQUEST = "128Mi"
 DEFAULT_MEMORY_LIMIT = "512Mi"
-
-# What makes a command line more than one program with arguments: `exec` would then take only its first part.
-_COMPOUND = re.compile(r"[;&|<>(){}`\n]|^\s*[A-Za-z_][A-Za-z0-9_]*=|^\s*(?:if|for|while|until|case|exec|!|cd|set)\b")
-
-
-def shell_line(line: str) -> str:
-    """`line` as a shell runs it in its own place, so that the program itself gets the signal to stop."""
-    return line if _COMPOUND.search(line) else f"exec {line.strip()}"
-
-
-def command(line: str) -> list[str]:
-    """The argument list that runs a command line of nucleo.yml."""
-    return ["/bin/sh", "-c", shell_line(line)]
 
 
 def resources(given: Resources) -> ResourceValues:

@@ -17,8 +17,11 @@ class FactValues(TypedDict):
 
 
 class ImageValues(TypedDict):
+    """`architectures` are those of the nodes that can run it; none: any node."""
+
     repository: str
     digest: str
+    architectures: NotRequired[list[str]]
 
 
 class SecretValues(TypedDict):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nucleo_cli.charts.containers import command, probe, resources, stop
+from nucleo_cli.charts.containers import probe, resources, stop
 from nucleo_cli.charts.routes import external_ports, ports, routes
 from nucleo_cli.charts.scale import Replicas, scales
 from nucleo_cli.charts.shape import AutoscaleValues, FactValues, ProcessValues, SecretValues, Values
@@ -11,6 +11,7 @@ from nucleo_cli.domain.app import App, Process, Scale
 from nucleo_cli.domain.build import Image
 from nucleo_cli.domain.release import Facts, Revision
 from nucleo_cli.domain.settings import Settings
+from nucleo_cli.domain.shell import shell_argv
 
 NO_LIVE: Mapping[str, int] = {}
 DEFAULT_CPU_THRESHOLD = 80
@@ -37,7 +38,11 @@ def values(
     host = route["hosts"][0] if route["hosts"] else None
     return {
         "nucleo": _facts(app, image, facts),
-        "image": {"repository": image.repository, "digest": image.digest},
+        "image": {
+            "repository": image.repository,
+            "digest": image.digest,
+            "architectures": sorted(image.architectures),
+        },
         "env": dict(sorted(app.env.items())),
         "config": dict(sorted((carried_config(previous) if config is None else config).items())),
         "secret": carried_secret(previous) if secret is None else secret,
@@ -81,7 +86,7 @@ def _facts(app: App, image: Image, facts: Facts) -> FactValues:
 def _process(process: Process, replicas: Replicas, live: int | None, host: str | None) -> ProcessValues:
     found: ProcessValues = {"resources": resources(process.resources), "stop": stop(process)}
     if process.start:
-        found["command"] = command(process.start)
+        found["command"] = shell_argv(process.start)
     if inside := ports(process):
         found["ports"] = inside
         found["probe"] = probe(process, host)

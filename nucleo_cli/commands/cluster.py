@@ -114,6 +114,9 @@ def configure(
     gateway: Annotated[str | None, Option("--gateway", help="NAMESPACE/NAME of the Gateway for HTTPRoutes.")] = None,
     ingress_class: Annotated[str | None, Option("--ingress-class", help="The class of Ingresses.")] = None,
     platform_images: Annotated[str | None, Option("--platform-images", help="Where platform images come from.")] = None,
+    architectures: Annotated[
+        str | None, Option("--architectures", help="Those of the nodes: amd64, arm64 or both, with a comma.")
+    ] = None,
     sysctls: Annotated[str | None, Option("--sysctls", help="Unsafe sysctls that the nodes allow.")] = None,
 ) -> None:
     """Write the settings that every deploy to the chosen cluster reads; an empty value takes one away.
@@ -133,6 +136,7 @@ def configure(
         "gateway": gateway,
         "ingress-class": ingress_class,
         "platform-images": platform_images,
+        "architectures": architectures,
         "sysctls": sysctls,
     }
     changes = {key: value for key, value in given.items() if value is not None}

@@ -3,15 +3,19 @@
 from nucleo_cli.config.kinds import Field, Keyed, Listed, Named, whole
 from nucleo_cli.config.scripts import Command
 from nucleo_cli.config.values import (
+    ARCHITECTURE,
     CONTEXT,
     CPU,
     ENV_NAME,
     ENV_VALUE,
     ENVIRONMENT,
     MEMORY,
+    PACKAGE,
     PLATFORM,
     PORT,
     REPLICAS,
+    ROOT,
+    SECRET_NAME,
     SYSCTL,
     SYSCTL_VALUE,
     TIMEOUT,
@@ -19,6 +23,7 @@ from nucleo_cli.config.values import (
     check_env_name,
     check_environment,
     check_sysctl,
+    different,
     distinct,
     label,
 )
@@ -143,6 +148,57 @@ _LAYERED = (
     ),
 )
 
+_BUILT = (
+    Field(
+        "apt",
+        Listed(PACKAGE, "a list such as [ffmpeg]", different, "for example apt: [ffmpeg]"),
+        "Debian packages that the app needs beside its platform's, while it is built and while it runs.",
+        (["ffmpeg"],),
+    ),
+    Field(
+        "build",
+        Keyed(
+            (
+                Field(
+                    "root",
+                    ROOT,
+                    "The top of the source tree, for an app of a monorepo; relative to the folder of this file.",
+                    ("../..",),
+                    ".",
+                ),
+                Field(
+                    "architectures",
+                    Listed(ARCHITECTURE, "a list such as [amd64, arm64]", different),
+                    "What the image runs on, where the platform can build for it. Default: the cluster's nodes.",
+                    (["amd64", "arm64"],),
+                ),
+                Field(
+                    "env",
+                    Named(
+                        "a mapping of names to values",
+                        'letters, digits and "_", not beginning with a digit',
+                        check_env_name,
+                        ENV_VALUE,
+                        f"^(?!PORT$){ENV_NAME}$",
+                        hidden=True,
+                    ),
+                    "What the steps of the build see in their environment, and the app does not.",
+                    ({"VITE_API": "https://api.example.com"},),
+                ),
+                Field(
+                    "secrets",
+                    Listed(SECRET_NAME, "a list such as [NPM_TOKEN]", different),
+                    "Variables of the machine that builds which the steps may see. Nothing of them is in the image.",
+                    (["NPM_TOKEN"],),
+                ),
+            ),
+            "a mapping with root, architectures, env and secrets",
+        ),
+        "How the image is built, the same for every environment.",
+        ({"root": "../.."},),
+    ),
+)
+
 _ENVIRONMENT = Keyed(
     (
         Field(
@@ -161,7 +217,7 @@ _ENVIRONMENT = Keyed(
     ),
     elsewhere={
         each.key: ("is the same in every environment", "write it at the top of the file")
-        for each in (NAME, _PLATFORM, Field("environments", Command(), "", ()))
+        for each in (NAME, _PLATFORM, *_BUILT, Field("environments", Command(), "", ()))
     },
 )
 
@@ -169,6 +225,7 @@ NUCLEO_YML = Keyed(
     (
         NAME,
         _PLATFORM,
+        *_BUILT,
         *_LAYERED,
         Field(
             "environments",

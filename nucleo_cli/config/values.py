@@ -282,3 +282,34 @@ class _Platform(Single[str]):
 
 
 PLATFORM = _Platform('a platform, with a version if need be, such as "python" or "python:3.13"', _platform, {})
+
+
+def _pattern(expected: str, pattern: str, what: str = "") -> Single[str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise MisfitError(what)
+        return text
+
+    return Single(expected, parse, {"type": "string", "pattern": f"^{pattern}$"}, TEXT)
+
+
+# Debian Policy 5.6.7: names of packages.
+PACKAGE = _pattern('the name of a Debian package, such as "ffmpeg"', r"[a-z0-9][a-z0-9+.-]+")
+ROOT = _pattern('a folder above the app, such as "../.."', r"\.|\.\.(/\.\.)*")
+SECRET_NAME = _pattern("the name of a variable of the machine that builds", r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _architecture(text: str) -> str:
+    if text not in ARCHITECTURES:
+        raise MisfitError
+    return text
+
+
+ARCHITECTURES = ("amd64", "arm64")
+ARCHITECTURE = Single(" or ".join(ARCHITECTURES), _architecture, {"enum": list(ARCHITECTURES)}, TEXT)
+
+
+def different(before: list[str], value: str) -> None:
+    """Raises MisfitError where `value` is one of `before`."""
+    if value in before:
+        raise MisfitError(f"names {value} a second time")

@@ -67,6 +67,22 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """How the image is built, beside the platform.
+
+    `root` is the top of the source tree relative to the app's folder ("../.." in a monorepo). `architectures` are those
+    of the nodes; empty: the cluster's. `env` are variables of the steps, `secrets` the names of this machine's
+    variables that reach them and nothing else. `apt` are Debian packages beside the platform's.
+    """
+
+    root: str = "."
+    architectures: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    secrets: tuple[str, ...] = ()
+    apt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class App:
     """One app in one environment. `environment` is None for the unnamed one; `cluster` pins a kubeconfig context."""
 
@@ -80,6 +96,7 @@ class App:
     processes: tuple[Process, ...] = (Process(WEB),)
     kernel: Mapping[str, str] = field(default_factory=dict[str, str])
     env: Mapping[str, str] = field(default_factory=dict[str, str])
+    build: Build = Build()
 
     @property
     def target(self) -> "Target":

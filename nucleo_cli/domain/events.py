@@ -24,6 +24,15 @@ class PhaseEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class StepEnded:
+    """A step of a build is over. `cached` when its layer was made before."""
+
+    name: str
+    seconds: float
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """One line that a program printed (a build step, a hook): shown while live, and in full when it fails."""
 
@@ -57,7 +66,7 @@ class PodChanged:
     restarts: int = 0
 
 
-Event = PhaseStarted | PhaseEnded | Output | Notice | Warned | PodChanged
+Event = PhaseStarted | PhaseEnded | StepEnded | Output | Notice | Warned | PodChanged
 
 T = TypeVar("T")
 Work = Generator[Event, None, T]

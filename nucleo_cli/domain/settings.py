@@ -14,6 +14,7 @@ class Settings:
     `base_domain` and `http_port` make an app's URL: http://NAME.BASE-DOMAIN[:PORT].
     `routes` chooses HTTPRoute on `gateway` (NAMESPACE/NAME) or Ingress with `ingress_class`.
     `platform_images` is a registry prefix with published platform images; empty: they are built from packages.
+    `architectures` are those of the nodes ("amd64"), sorted; empty: not known.
     `sysctls` are patterns of unsafe sysctls that the nodes allow ("net.core.somaxconn", "net.*"); key `sysctls`.
     """
 
@@ -25,4 +26,5 @@ class Settings:
     gateway: str = ""
     ingress_class: str = ""
     platform_images: str = ""
+    architectures: tuple[str, ...] = ()
     sysctls: tuple[str, ...] = ()

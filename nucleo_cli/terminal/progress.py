@@ -3,7 +3,7 @@
 import time
 from typing import IO, TYPE_CHECKING, Protocol
 
-from nucleo_cli.domain.events import Event, Notice, Output, PhaseEnded, PhaseStarted, PodChanged, Warned
+from nucleo_cli.domain.events import Event, Notice, Output, PhaseEnded, PhaseStarted, PodChanged, StepEnded, Warned
 from nucleo_cli.terminal.clean import clean
 from nucleo_cli.terminal.style import Style
 
@@ -107,6 +107,9 @@ def line(event: Event, style: Style) -> str:
             mark = style.dim("–") if event.skipped else style.green("✓")
             spent = style.dim(f"{event.seconds:>{_SECONDS - 1}.1f}s")
             return f"{mark} {event.name:<{_NAME}} {spent}  {clean(event.detail)}".rstrip()
+        case StepEnded():
+            spent = f"{event.seconds:>{_SECONDS - 1}.1f}s"
+            return style.dim(f"  {'step':<{_NAME}} {spent}  {clean(event.name)}") if not event.cached else ""
         case Output():
             return style.dim(f"  {event.source:<{_NAME}} {'':>{_SECONDS}}  {clean(event.text)}")
         case PodChanged():

@@ -7,13 +7,14 @@ from nucleo_cli.builder.plans import plan_app
 from nucleo_cli.builder.source import Source, read_source
 from nucleo_cli.domain.app import App
 from nucleo_cli.domain.build import Image, Plan
-from nucleo_cli.domain.events import Work
+from nucleo_cli.domain.events import StepEnded, Work
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import NucleoError
+from nucleo_cli.workflows.phases import recorded
 from nucleo_cli.workflows.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from nucleo_cli.adapters.git import GitFacts
     from nucleo_cli.workflows.tools import Tools
@@ -49,6 +50,7 @@ class Built:
     app: App
     image: Image
     commit: "GitFacts | None"
+    steps: tuple[StepEnded, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The JSON of `nucleo build`."""
@@ -58,14 +60,16 @@ class Built:
             "digest": self.image.digest,
             "commit": self.commit.sha if self.commit else None,
             "dirty": self.commit.dirty if self.commit else False,
+            "architectures": list(self.image.architectures),
+            "steps": step_documents(self.steps),
         }
 
 
 def plan(tools: "Callable[[], Tools]", app: App) -> Planned:
     """The plan of the app. The cluster's registry is asked what it has; it need not be there."""
-    source = read_source(app.directory)
+    source = read_source(app.directory, app.build.root)
     planned = plan_app(app, source)
-    return Planned(planned, _cached(tools, planned, source))
+    return Planned(planned, _cached(tools, app, planned, source))
 
 
 def build(tools: "Tools", app: App, *, no_cache: bool = False) -> Work[Built]:
@@ -73,14 +77,21 @@ def build(tools: "Tools", app: App, *, no_cache: bool = False) -> Work[Built]:
     from nucleo_cli.adapters.git import facts
     from nucleo_cli.builder.build import build as build_image
 
-    source = read_source(app.directory)
+    source = read_source(app.directory, app.build.root)
     planned = plan_app(app, source)
     settings = registry_settings(tools)
     commit = facts(app.directory)
-    image = yield from build_image(
+    steps: list[StepEnded] = []
+    work = build_image(
         app, source, planned, settings, tools.engine, tools.registry(settings), commit, no_cache=no_cache
     )
-    return Built(app, image, commit)
+    image = yield from recorded(work, StepEnded, steps)
+    return Built(app, image, commit, tuple(steps))
+
+
+def step_documents(steps: "Iterable[StepEnded]") -> list[dict[str, Any]]:
+    """The JSON of a build's steps, in the order in which they ended."""
+    return [{"name": step.name, "seconds": round(step.seconds, 3), "cached": step.cached} for step in steps]
 
 
 def registry_settings(tools: "Tools") -> Settings:
@@ -94,11 +105,12 @@ def registry_settings(tools: "Tools") -> Settings:
     return settings
 
 
-def _cached(tools: "Callable[[], Tools]", planned: Plan, source: Source) -> tuple[bool | None, ...]:
+def _cached(tools: "Callable[[], Tools]", app: App, planned: Plan, source: Source) -> tuple[bool | None, ...]:
     from nucleo_cli.builder.build import cached
 
     try:
         ready = tools()
-        return tuple(cached(planned, source, ready.registry(registry_settings(ready))))
+        settings = registry_settings(ready)
+        return tuple(cached(app, planned, source, settings, ready.registry(settings)))
     except NucleoError:
         return tuple(None for _ in planned.steps)

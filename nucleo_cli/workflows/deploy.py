@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nucleo_cli import __version__, assets
 from nucleo_cli.adapters.kubernetes import path
-from nucleo_cli.builder.plans import inputs_hash, plan_app
+from nucleo_cli.builder.plans import architectures, inputs_hash, plan_app
 from nucleo_cli.builder.platforms import load as load_platform
 from nucleo_cli.builder.source import Source, read_source
 from nucleo_cli.charts.routes import url
@@ -23,12 +23,13 @@ from nucleo_cli.charts.values import values
 from nucleo_cli.domain.app import App
 from nucleo_cli.domain.build import GitFacts, Image, Plan
 from nucleo_cli.domain.documents import Json, labels
-from nucleo_cli.domain.events import Notice, PhaseEnded, Warned, Work
+from nucleo_cli.domain.events import Notice, PhaseEnded, StepEnded, Warned, Work
 from nucleo_cli.domain.labels import of_app
 from nucleo_cli.domain.release import Facts, Revision
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import NucleoError
 from nucleo_cli.workflows.answer import first_answer
+from nucleo_cli.workflows.build import step_documents
 from nucleo_cli.workflows.history import History, is_healthy, mark_healthy, read_history, recover
 from nucleo_cli.workflows.lease import acquire
 from nucleo_cli.workflows.phases import Phase, recorded
@@ -59,6 +60,7 @@ class Deployed:
     url: str | None
     changed: bool
     phases: tuple[PhaseEnded, ...] = ()
+    steps: tuple[StepEnded, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The JSON of `nucleo deploy`."""
@@ -74,6 +76,7 @@ class Deployed:
             "url": self.url,
             "changed": self.changed,
             "phases": [{"name": each.name, "seconds": each.seconds, "skipped": each.skipped} for each in self.phases],
+            "steps": step_documents(self.steps),
         }
 
 
@@ -91,8 +94,9 @@ class _Intent:
 def deploy(tools: "Tools", app: App, wish: Wish) -> Work[Deployed]:
     """Makes the app's newest state run. Raises what the exit table says; see the design's "Deploy, step by step"."""
     phases: list[PhaseEnded] = []
-    done = yield from recorded(_deploy(tools, app, wish), phases)
-    return dataclasses.replace(done, phases=tuple(phases))
+    steps: list[StepEnded] = []
+    done = yield from recorded(recorded(_deploy(tools, app, wish), StepEnded, steps), PhaseEnded, phases)
+    return dataclasses.replace(done, phases=tuple(phases), steps=tuple(steps))
 
 
 def _deploy(tools: "Tools", app: App, wish: Wish) -> Work[Deployed]:
@@ -125,7 +129,7 @@ def _deploy(tools: "Tools", app: App, wish: Wish) -> Work[Deployed]:
 
 
 def _intend(tools: "Tools", app: App) -> _Intent:
-    source = read_source(app.directory)
+    source = read_source(app.directory, app.build.root)
     plan = plan_app(app, source)
     settings = read_settings(tools.cluster, to_push=True)
     check_sysctls(app.kernel, settings.sysctls)
@@ -143,8 +147,9 @@ def _summary(intent: _Intent) -> str:
 
 def _inputs(app: App, source: Source, plan: Plan, settings: Settings) -> str:
     """A hash of all that decides what would run: the image's inputs, nucleo.yml, the chart, the cluster's settings."""
+    wanted = architectures(app, settings, load_platform(plan.platform))
     described = dataclasses.asdict(dataclasses.replace(app, directory=Path()))
-    parts = [inputs_hash(app, source, plan), described, dataclasses.asdict(settings), _chart_hash()]
+    parts = [inputs_hash(app, source, plan, wanted), described, dataclasses.asdict(settings), _chart_hash()]
     return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 

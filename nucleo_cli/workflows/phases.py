@@ -3,9 +3,10 @@
 import time
 from typing import TypeVar
 
-from nucleo_cli.domain.events import PhaseEnded, PhaseStarted, Work
+from nucleo_cli.domain.events import Event, PhaseEnded, PhaseStarted, Work
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Event)
 
 
 class Phase:
@@ -23,13 +24,13 @@ class Phase:
         return PhaseEnded(self._name, round(time.monotonic() - self._began, 3), skipped, detail)
 
 
-def recorded(work: Work[T], ended: list[PhaseEnded]) -> Work[T]:
-    """Passes the events of `work` on and keeps the ends of its phases in `ended`."""
+def recorded(work: Work[T], kind: type[E], seen: list[E]) -> Work[T]:
+    """Passes the events of `work` on and keeps those of one kind in `seen`."""
     try:
         event = next(work)
         while True:
-            if isinstance(event, PhaseEnded):
-                ended.append(event)
+            if isinstance(event, kind):
+                seen.append(event)
             try:
                 yield event
             except BaseException as error:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from nucleo_cli.adapters.kubernetes import path
-from nucleo_cli.domain.documents import annotations, part
+from nucleo_cli.domain.documents import annotations, labels, part
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import NotAllowed, NotFound, NucleoError
 
@@ -51,6 +51,7 @@ def from_data(data: Mapping[str, str]) -> Settings:
         gateway=data.get("gateway", ""),
         ingress_class=data.get("ingress-class", ""),
         platform_images=data.get("platform-images", ""),
+        architectures=tuple(sorted(data.get("architectures", "").replace(",", " ").split())),
         sysctls=tuple(data.get("sysctls", "").replace(",", " ").split()),
     )
 
@@ -68,9 +69,19 @@ def _found_out(cluster: "Cluster") -> Settings:
     return Settings(
         registry_push=registry,
         registry_pull=registry,
+        architectures=_architectures(cluster),
         routes="ingress" if ingress_class else "none",
         ingress_class=ingress_class,
     )
+
+
+def _architectures(cluster: "Cluster") -> tuple[str, ...]:
+    """Those of the nodes; none where one may not look at them."""
+    try:
+        nodes = cluster.items(path("v1", "nodes"))
+    except (NotFound, NotAllowed):
+        return ()
+    return tuple(sorted({found for node in nodes if (found := labels(node).get("kubernetes.io/arch"))}))
 
 
 def _local_registry(cluster: "Cluster") -> str:

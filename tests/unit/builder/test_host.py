@@ -11,7 +11,7 @@ PYTHON = platforms.load("python")
 
 
 def read(home: Path, **environ: str) -> Host:
-    return host.read(PYTHON, environ, home)
+    return host.read(PYTHON, environ=environ, home=home)
 
 
 def test_proxies_have_both_cases(tmp_path: Path) -> None:

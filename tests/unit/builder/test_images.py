@@ -19,13 +19,13 @@ def app() -> App:
 
 
 def test_the_configuration_of_an_app() -> None:
-    config = json.loads(images.app_config(PLAN, LAYERS, {"b": "2", "a": "1"}, "arm64", 1_700_000_000).raw)
+    config = json.loads(images.app_config(PLAN, "/app/api", LAYERS, {"b": "2", "a": "1"}, "arm64", 1_700_000_000).raw)
     assert config["architecture"] == "arm64"
     assert config["created"] == "2023-11-14T22:13:20Z"
     assert config["rootfs"]["diff_ids"] == ["sha256:A", "sha256:B"]
     assert config["config"] == {
         "User": "1000:1000",
-        "WorkingDir": "/app",
+        "WorkingDir": "/app/api",
         "Env": ["HOME=/tmp", "PATH=/app/.venv/bin"],
         "Cmd": ["/bin/sh", "-c", "exec gunicorn app:app"],
         "Labels": {"a": "1", "b": "2"},

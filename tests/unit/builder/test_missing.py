@@ -111,8 +111,6 @@ SAID: dict[str, tuple[str, list[str]]] = {
         "Can't install RMagick 6.0.1. Can't find MagickWand with pkg-config",
         ["libmagickwand-dev"],
     ),
-    "mkmf, probe": ("checking for sqlite3.h... no", ["libsqlite3-dev"]),
-    "mkmf, library": ("checking for main() in -lcurl... no", ["libcurl4-openssl-dev"]),
     "bundler": ("You need to install git to be able to use gems from git repositories.", ["git"]),
     "rustc": ("error: linker `cc` not found", ["build-essential"]),
     "cc-rs": (
@@ -214,12 +212,20 @@ def test_other_failures_are_left_to_others(printed: str) -> None:
     assert missing.find([printed]) is None
 
 
-def test_what_a_tool_says_outweighs_what_its_configure_script_looked_for() -> None:
-    found = missing.find(
-        ["checking for sqlite3.h... no", "-- Could NOT find CURL", "x: fatal error: gmp.h: No such file"]
-    )
-    assert found is not None
-    assert found.packages == ("libgmp-dev",)
+@pytest.mark.parametrize(
+    ("printed", "packages"),
+    [
+        ("checking for sqlite3.h... no", ["libsqlite3-dev"]),
+        ("checking for main() in -lcurl... no", ["libcurl4-openssl-dev"]),
+        ("checking for libffi... no", ["libffi-dev"]),
+        ("-- Could NOT find CURL (missing: CURL_LIBRARY)", ["libcurl4-openssl-dev"]),
+        ("checking for strange.h... no", []),
+    ],
+)
+def test_what_configure_scripts_look_for_is_a_guess(printed: str, packages: list[str]) -> None:
+    found = missing.guess([printed])
+    assert missing.find([printed]) is None
+    assert list(found.packages if found else ()) == packages
 
 
 def test_no_thing_stands_twice_in_the_table() -> None:

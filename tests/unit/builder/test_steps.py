@@ -10,7 +10,7 @@ from nucleo_cli.builder.source import read_source
 from nucleo_cli.domain.build import Step
 
 FIRST = Step("dependencies", "install", "/app/.venv", "why", inputs=("requirements.txt",), env={"A": "1"})
-SECOND = Step("static", "collect", "/app/static", "why", inputs=("app.py",))
+SECOND = Step("static", "collect", "/app/static", "why", inputs=("app.py",), after=("dependencies",))
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def keys(tree: Path, *plan: Step, digest: str = "sha256:1", arch: str = "amd64", **indexes: str) -> tuple[str, ...]:
-    return steps.keys(plan or (FIRST, SECOND), read_source(tree), digest, arch, indexes)
+def keys(tree: Path, *plan: Step, digest: str = "sha256:1", arch: str = "amd64", **env: str) -> tuple[str, ...]:
+    return tuple(steps.keys(plan or (FIRST, SECOND), read_source(tree), digest, arch, env).values())
 
 
 def test_each_part_of_a_step_counts(tree: Path) -> None:
@@ -32,6 +32,8 @@ def test_each_part_of_a_step_counts(tree: Path) -> None:
         keys(tree, dataclasses.replace(FIRST, env={"A": "2"})),
         keys(tree, dataclasses.replace(FIRST, files={"/tmp/r": "flask"})),
         keys(tree, dataclasses.replace(FIRST, inputs=())),
+        keys(tree, dataclasses.replace(FIRST, exclude=("/app/.venv/x",))),
+        keys(tree, dataclasses.replace(FIRST, changed_only=True)),
         keys(tree, digest="sha256:2"),
         keys(tree, arch="arm64"),
         keys(tree, UV_DEFAULT_INDEX="https://pypi.corp/simple"),
@@ -43,7 +45,20 @@ def test_words_for_people_do_not_count(tree: Path) -> None:
     assert keys(tree, dataclasses.replace(FIRST, name="deps", reason="because")) == keys(tree, FIRST)
 
 
-def test_a_step_depends_on_the_ones_before_it(tree: Path) -> None:
+def test_a_step_that_is_the_same_everywhere_does_not_ask_for_the_architecture(tree: Path) -> None:
+    once = dataclasses.replace(FIRST, once=True)
+    assert keys(tree, once, arch="arm64") == keys(tree, once, arch="amd64")
+
+
+def test_what_a_step_sees_is_what_it_names_and_what_that_needs() -> None:
+    third = Step("third", "x", "/x", "why", after=("static",))
+    other = Step("other", "x", "/o", "why")
+    plan = (FIRST, other, SECOND, third)
+    assert steps.before(third, plan) == (FIRST, SECOND)
+    assert steps.before(other, plan) == ()
+
+
+def test_a_step_depends_on_the_ones_it_names(tree: Path) -> None:
     before = keys(tree)
     (tree / "requirements.txt").write_text("flask==3")
     after = keys(tree)

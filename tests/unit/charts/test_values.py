@@ -34,7 +34,7 @@ def test_the_smallest_app() -> None:
             "user": "mika",
             "commit": "c0ffee",
         },
-        "image": {"repository": "registry.example.com/shop", "digest": f"sha256:{'a' * 64}"},
+        "image": {"repository": "registry.example.com/shop", "digest": f"sha256:{'a' * 64}", "architectures": []},
         "env": {},
         "config": {},
         "secret": {"name": "", "keys": []},

@@ -8,6 +8,7 @@ import pytest
 from nucleo_cli.commands.plan import render
 from nucleo_cli.domain.app import App
 from nucleo_cli.domain.build import GitFacts, Image
+from nucleo_cli.domain.events import StepEnded
 from nucleo_cli.errors import BuildFailed, Unreachable
 from nucleo_cli.terminal.style import Style
 from nucleo_cli.workflows.build import Built, Planned, plan
@@ -61,5 +62,20 @@ def test_terminal_sequences_of_a_repository_do_not_reach_the_terminal(app: App) 
     [(None, {"commit": None, "dirty": False}), (GitFacts("c0ffee", True, 1), {"commit": "c0ffee", "dirty": True})],
 )
 def test_the_document_of_a_build(app: App, commit: GitFacts | None, expected: dict[str, Any]) -> None:
-    built = Built(app, Image("registry/shop", "sha256:1"), commit)
-    assert built.document() == {"app": "shop", "image": "registry/shop@sha256:1", "digest": "sha256:1", **expected}
+    built = Built(
+        app,
+        Image("registry/shop", "sha256:1", ("amd64",)),
+        commit,
+        (StepEnded("dependencies", 1.23456), StepEnded("x", 0, True)),
+    )
+    assert built.document() == {
+        "app": "shop",
+        "image": "registry/shop@sha256:1",
+        "digest": "sha256:1",
+        "architectures": ["amd64"],
+        "steps": [
+            {"name": "dependencies", "seconds": 1.235, "cached": False},
+            {"name": "x", "seconds": 0, "cached": True},
+        ],
+        **expected,
+    }

@@ -29,7 +29,7 @@ def work() -> Work[str]:
 
 def test_every_event_passes_and_the_ends_are_kept() -> None:
     ended: list[PhaseEnded] = []
-    ran = attempt(recorded(work(), ended))
+    ran = attempt(recorded(work(), PhaseEnded, ended))
     assert ran.events == attempt(work()).events
     assert ran.result == "done"
     assert [phase.name for phase in ended] == ["build", "push"]
@@ -37,14 +37,14 @@ def test_every_event_passes_and_the_ends_are_kept() -> None:
 
 def test_an_interruption_reaches_the_work_and_what_it_still_says_passes() -> None:
     ended: list[PhaseEnded] = []
-    ran = attempt(recorded(work(), ended), 1, KeyboardInterrupt())
+    ran = attempt(recorded(work(), PhaseEnded, ended), 1, KeyboardInterrupt())
     assert ran.notices == ["tidied up"]
     assert ran.result == "stopped"
     assert [phase.name for phase in ended] == ["build"]
 
 
 def test_an_interruption_that_the_work_does_not_take_goes_on() -> None:
-    ran = attempt(recorded(work(), []), 0, KeyboardInterrupt())
+    ran = attempt(recorded(work(), PhaseEnded, []), 0, KeyboardInterrupt())
     assert isinstance(ran.error, KeyboardInterrupt)
 
 
@@ -53,4 +53,4 @@ def test_work_without_events() -> None:
         yield from ()
         return 7
 
-    assert attempt(recorded(nothing(), [])).result == 7
+    assert attempt(recorded(nothing(), PhaseEnded, [])).result == 7

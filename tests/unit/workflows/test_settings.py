@@ -28,6 +28,7 @@ def test_everything_is_read() -> None:
             "gateway": "infra/web",
             "ingress-class": "traefik",
             "platform-images": "r.example/platforms",
+            "architectures": "arm64,amd64",
             "sysctls": "net.core.somaxconn, net.ipv4.* kernel.shm*",
         }
     )
@@ -40,6 +41,7 @@ def test_everything_is_read() -> None:
         "infra/web",
         "traefik",
         "r.example/platforms",
+        ("amd64", "arm64"),
         ("net.core.somaxconn", "net.ipv4.*", "kernel.shm*"),
     )
 
