@@ -1,0 +1,203 @@
+"""The steps: what is installed for production, what is installed to build, and the build."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nucleo_cli.domain.build import Step
+
+from . import frameworks, managers
+from .managers import Manager
+from .manifests import Package, Project, absolute
+from .starts import STATIC_SERVER, Found, has_other_commands
+
+if TYPE_CHECKING:
+    from nucleo_cli.builder.source import Source
+
+PRODUCTION, ALL, BUILD, SERVER = "dependencies", "build dependencies", "build", "static server"
+
+# Scripts that belong to an installation. They run with the whole tree there, since nobody can tell what they read.
+_LIFECYCLE = ("preinstall", "install", "postinstall", "prepare")
+_HOOKS = re.compile(r"\b(husky|lefthook|simple-git-hooks|only-allow|pre-commit|yorkie|is-ci)\b")
+_BUILD_SCRIPTS = ("heroku-postbuild", "build")
+_BUILD_ENV = {
+    "NODE_ENV": "production",
+    "NEXT_TELEMETRY_DISABLED": "1",
+    "NUXT_TELEMETRY_DISABLED": "1",
+    "ASTRO_TELEMETRY_DISABLED": "1",
+    "GATSBY_TELEMETRY_DISABLED": "1",
+    "NG_CLI_ANALYTICS": "false",
+    "TURBO_TELEMETRY_DISABLED": "1",
+}
+# What bundlers keep for their next run, below the app's folder; none of it is part of the image.
+_CACHES = ("node_modules/.cache", ".next/cache", ".angular/cache")
+_NOT_SHIPPED = (*_CACHES, "node_modules/.vite", "node_modules/.vite-temp", ".turbo", ".parcel-cache", ".nx/cache")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The steps, the folders with programs of packages, and what of the source the image does without."""
+
+    steps: tuple[Step, ...]
+    programs: tuple[str, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def make(source: Source, project: Project, manager: Manager, found: Found) -> Work:
+    """Dependencies for production beside those to build with and the build itself.
+
+    Where the build leaves all that runs in one folder, that folder alone is in the image.
+    """
+    commands = tuple(_commands(source, project, manager))
+    whole = found.site is None and not (found.server and found.server.folder and commands)
+    whole = whole or has_other_commands(source)
+    steps: list[Step] = []
+    if whole and any(package.production for package in project.packages):
+        steps.append(_install(source, project, manager, production=True))
+    if commands:
+        before = _before(source, project, manager, steps)
+        steps += before
+        after = before or steps
+        steps.append(_build(source, project, manager, found, commands, tuple(step.name for step in after), whole))
+    if found.site is not None:
+        steps.append(_server())
+    committed = ("node_modules/",) if any("node_modules/" in path for path in source.paths) else ()
+    return Work(
+        tuple(steps),
+        tuple(f"{absolute(source, folder)}/node_modules/.bin" for folder in dict.fromkeys(("", project.root.folder))),
+        (*committed, ".yarn/", ".pnp.*") if whole else ("*",),
+        tuple(_warnings(bool(committed), manager)),
+    )
+
+
+def _before(source: Source, project: Project, manager: Manager, steps: list[Step]) -> list[Step]:
+    """The step that installs everything; none where that is what production has, or nothing."""
+    needs_more = any(package.section("devDependencies") for package in project.packages)
+    if needs_more or (not steps and any(package.dependencies for package in project.packages)):
+        return [_install(source, project, manager, production=False)]
+    return []
+
+
+def _install(source: Source, project: Project, manager: Manager, production: bool) -> Step:
+    root = absolute(source, project.root.folder)
+    alone = not project.is_workspace
+    return Step(
+        name=PRODUCTION if production else ALL,
+        command=managers.install(source, project, manager, production),
+        output=f"{root}/node_modules" if alone else root,
+        reason=f"{manager.lock} states them" if production else "the build needs development dependencies too",
+        inputs=managers.inputs(source, project, manager),
+        changed_only=not alone,
+        exclude=managers.notes(source, project),
+        env=manager.env,
+        files=managers.files(source, project),
+        ships=production,
+    )
+
+
+def _build(
+    source: Source,
+    project: Project,
+    manager: Manager,
+    found: Found,
+    commands: tuple[str, ...],
+    after: tuple[str, ...],
+    whole: bool,
+) -> Step:
+    root = absolute(source, project.root.folder)
+    folder = found.site.folder if found.site else found.server.folder if found.server else ""
+    lines = [manager.fetch, *_linked_caches(), *commands, *_afterwards(project, found)]
+    return Step(
+        name=BUILD,
+        command=" && ".join(line for line in lines if line),
+        output=root if whole else f"{source.app}/{folder}",
+        reason=_reason(project.app),
+        inputs=source.tree if project.root.folder else source.paths,
+        after=after,
+        changed_only=whole,
+        exclude=tuple(f"{source.app}/{path}" for path in _NOT_SHIPPED) if whole else (),
+        env={**manager.env, **_BUILD_ENV},
+        files={STATIC_SERVER: _static_server()} if found.site else {},
+    )
+
+
+def _commands(source: Source, project: Project, manager: Manager) -> Iterator[str]:
+    """What is run to build, first for the members of the workspace that the app needs."""
+    packages = [package for package in project.needed if package is not project.app]
+    if project.root is not project.app:
+        scripts = tuple(_lifecycle(project.root))
+        yield from (f"(cd {absolute(source, project.root.folder)} && {managers.run(manager, one)})" for one in scripts)
+    for package in packages:
+        for script in _scripts(package):
+            yield f"(cd {shlex.quote(absolute(source, package.folder))} && {managers.run(manager, script)})"
+    for script in _scripts(project.app):
+        yield managers.run(manager, script)
+
+
+def _scripts(package: Package) -> Iterator[str]:
+    """The scripts of a package that make what it ships."""
+    lifecycle = list(_lifecycle(package))
+    yield from lifecycle
+    build = next((name for name in _BUILD_SCRIPTS if package.scripts.get(name)), None)
+    if build and not any(re.search(r"\brun build\b", package.scripts[name]) for name in lifecycle):
+        yield build
+
+
+def _lifecycle(package: Package) -> Iterator[str]:
+    for name in _LIFECYCLE:
+        text = package.scripts.get(name, "")
+        if text and not _HOOKS.search(text):
+            yield name
+
+
+def _reason(app: Package) -> str:
+    names = list(_scripts(app))
+    if not names:
+        return "packages of the workspace are built"
+    return f"package.json has the script{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def _linked_caches() -> Iterator[str]:
+    """A link in place of each cache folder: nothing is copied, and none of it is in the way of an installation."""
+    for path in _CACHES:
+        name, parent = path.replace("/", "-").lstrip("."), path.rpartition("/")[0]
+        yield f"mkdir -p /cache-app/{name} {parent} && rm -rf {path} && ln -s /cache-app/{name} {path}"
+
+
+def _afterwards(project: Project, found: Found) -> Iterator[str]:
+    """What makes the output of a build complete, and the same every time."""
+    if found.site is not None:
+        yield f"node {STATIC_SERVER} {shlex.quote(found.site.folder)} --compress"
+    if frameworks.is_next(project.app) and found.server is not None and found.server.folder:
+        folder = found.server.folder
+        dist = folder.rpartition("/")[0]
+        yield f"if test -d public; then cp -r public {folder}/; fi"
+        yield f"mkdir -p {folder}/{dist} && cp -r {dist}/static {folder}/{dist}/"
+
+
+def _server() -> Step:
+    return Step(
+        name=SERVER,
+        command="true",
+        output="/opt/app",
+        reason="the files need a server",
+        files={STATIC_SERVER: _static_server()},
+        once=True,
+    )
+
+
+def _static_server() -> str:
+    return Path(__file__).with_name("serve.mjs").read_text("utf-8")
+
+
+def _warnings(committed: bool, manager: Manager) -> Iterator[str]:
+    if committed:
+        yield "node_modules is part of the source: it is not used. To leave it out: echo node_modules/ >> .gitignore"
+    if manager.name == "berry" and int(manager.version.split(".")[0]) < 4:
+        yield f"yarn {manager.version} installs development dependencies too; yarn 4 leaves them out of the image"
