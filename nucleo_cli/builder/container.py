@@ -270,13 +270,16 @@ def _meaning(failed: BuildFailed, step: Step, platform: Platform, suite: str) ->
     if not isinstance(failed, StepFailed):
         return failed.message, failed.hint
     if lacks := missing.find(failed.printed, suite):
-        return f"The step {step.name!r} needs {', '.join(lacks.things)}, which is not in the build image", lacks.hint
+        return (
+            f"The step {step.name!r} needs {' and '.join(lacks.things)}, which the build image does not have",
+            lacks.hint,
+        )
     for known in platform.failures:
         if found := re.search(known.match, shown):
             words = {name: value or "" for name, value in found.groupdict().items()}
             return _filled(known.message, words), _filled(known.hint, words)
     if guess := missing.guess(failed.printed, suite):
-        return f"{failed.message}; it may need {', '.join(guess.things)}", guess.hint
+        return f"{failed.message}; it may need {' and '.join(guess.things)}", guess.hint
     if failed.details["code"] == _OUT_OF_MEMORY:
         return f"The step {step.name!r} was killed, most likely for memory", "Give the container engine more"
     return failed.message, ""

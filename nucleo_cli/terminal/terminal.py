@@ -75,8 +75,9 @@ class Terminal:
         style = self.error_style
         lines = [clean(line) for line in error.message.splitlines() or [""]]
         text = "\n".join([f"{style.red('error:')} {lines[0]}", *(f"       {line}" for line in lines[1:])])
-        for line in _evidence(error):
-            text += f"\n  {style.dim('|')} {clean(line)}"
+        # A build step's output comes before, as if it had just been printed: message and hint stay together at the end.
+        text = "".join(f"{style.dim(f'  | {clean(line)}')}\n" for line in _lines(error, "output")) + text
+        text += "".join(f"\n  {style.dim('|')} {clean(line)}" for line in _lines(error, "log"))
         if error.hint:
             text += "".join(f"\n{style.cyan('hint:')}  {clean(line)}" for line in error.hint.splitlines())
         self.stderr.write(text + "\n")
@@ -144,7 +145,6 @@ def _json(document: Json) -> str:
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _evidence(error: NucleoError) -> Sequence[str]:
-    """Lines that a program printed before it failed: the log of a pod, the output of a build step."""
-    lines = error.details.get("log") or error.details.get("output") or ()
-    return [str(line) for line in lines]
+def _lines(error: NucleoError, of: str) -> Sequence[str]:
+    """Lines that a program printed before it failed: the `log` of a pod, the `output` of a build step."""
+    return [str(line) for line in error.details.get(of) or ()]

@@ -3,7 +3,8 @@
 import dataclasses
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -11,13 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nucleo_cli.builder import container, platforms
-from nucleo_cli.builder.container import BuildContainer
+from nucleo_cli.builder.container import BuildContainer, StepFailed, damaged, explained
 from nucleo_cli.builder.host import Host
+from nucleo_cli.builder.images import Layer
 from nucleo_cli.domain.build import Step
 from nucleo_cli.errors import BuildFailed, NotFound
 
 PYTHON = platforms.load("python")
 STEP = Step("dependencies", "uv pip install", "/app/.venv", "requirements.txt states them", files={"/tmp/r": "x"})
+WHY = "The step dependencies runs because requirements.txt states them"
+ALONE = f"{WHY}; to try it alone: nucleo build --shell dependencies"
 
 
 class FakeExecution:
@@ -55,17 +59,26 @@ class FakeEngine:
         self.calls.append(("exec", command, options))
         return next(self._answers)
 
+    @contextmanager
+    def talk(self, container: str, command: list[str], **options: Any) -> Generator[str]:
+        self.calls.append(("talk", command, options))
+        yield "talk"
+
     def remove_container(self, container: str, *, force: bool = True) -> None:
         self.calls.append(("remove", container))
 
 
-def opened(engine: FakeEngine, host: Host | None = None, caches: bool = True) -> BuildContainer:
-    return BuildContainer(engine, "image@sha256:1", "shop", PYTHON, host or Host(), caches)  # type: ignore[arg-type]
+def opened(engine: FakeEngine, host: Host | None = None, **options: Any) -> BuildContainer:
+    return BuildContainer(engine, "image@sha256:1", host or Host(), **options)  # type: ignore[arg-type]
+
+
+def failed(code: int, *printed: str) -> StepFailed:
+    return StepFailed(STEP, code, printed)
 
 
 def test_the_container_is_removed_in_the_end() -> None:
     engine = FakeEngine()
-    with pytest.raises(KeyboardInterrupt), opened(engine):
+    with pytest.raises(KeyboardInterrupt), opened(engine, volumes={"nucleo-cache-python-cache": "/cache"}):
         raise KeyboardInterrupt
     assert engine.calls[-1] == ("remove", "c1")
     assert engine.created["user"] == "1000:1000"
@@ -85,12 +98,6 @@ def test_a_container_that_does_not_start_is_removed_too() -> None:
     assert engine.calls == [("remove", "c1")]
 
 
-def test_without_caches_there_are_no_volumes() -> None:
-    engine = FakeEngine()
-    with opened(engine, caches=False):
-        assert engine.created["volumes"] == {}
-
-
 def test_a_proxy_on_this_machine_shares_its_network() -> None:
     engine = FakeEngine()
     with opened(engine, Host({"HTTP_PROXY": "http://127.0.0.1:3128"})):
@@ -101,12 +108,13 @@ def test_a_step_sees_the_machines_settings_and_its_own() -> None:
     engine = FakeEngine(FakeExecution(0, [b"one\ntw", b"o\n"]))
     step = dataclasses.replace(STEP, env={"UV_NO_PROGRESS": "1"})
     with opened(engine, Host({"HTTP_PROXY": "http://proxy"})) as build:
-        assert [line.text for line in build.run(step)] == ["one", "two"]
+        assert [line.text for line in build.run(step, "arm64")] == ["one", "two"]
     _, command, options = next(call for call in engine.calls if call[0] == "exec")
-    assert command[-1] == "uv pip install"
+    assert command[-1].endswith("; uv pip install")
     assert options["env"] == {
         "SOURCE_DATE_EPOCH": "315532801",
         "HOME": "/tmp",
+        "NUCLEO_ARCH": "arm64",
         "HTTP_PROXY": "http://proxy",
         "UV_NO_PROGRESS": "1",
     }
@@ -115,7 +123,7 @@ def test_a_step_sees_the_machines_settings_and_its_own() -> None:
 def test_a_failed_step_shows_its_last_lines() -> None:
     engine = FakeEngine(FakeExecution(3, [b"".join(b"%d\n" % number for number in range(100))]))
     with pytest.raises(BuildFailed, match="'dependencies' failed with exit code 3") as caught, opened(engine) as build:
-        list(build.run(STEP))
+        list(build.run(STEP, "amd64"))
     assert caught.value.details["output"] == [str(number) for number in range(60, 100)]
     assert caught.value.details["reason"] == "requirements.txt states them"
 
@@ -123,9 +131,9 @@ def test_a_failed_step_shows_its_last_lines() -> None:
 def test_a_layer_is_what_the_container_says() -> None:
     engine = FakeEngine(FakeExecution(0, [b"aa\nbb\n12\n"]))
     with opened(engine) as build:
-        layer, path = build.pack(STEP)
-    assert (layer.digest, layer.diff_id, layer.size) == ("sha256:bb", "sha256:aa", 12)
-    assert path.startswith("/tmp/")
+        packed = build.pack(STEP)
+    assert packed.layer == Layer("sha256:bb", 12, "sha256:aa")
+    assert packed.path.startswith("/tmp/")
 
 
 def test_a_step_that_makes_nothing_is_told_so() -> None:
@@ -134,23 +142,79 @@ def test_a_step_that_makes_nothing_is_told_so() -> None:
         build.pack(STEP)
 
 
+def test_a_secret_that_a_step_prints_is_not_shown() -> None:
+    engine = FakeEngine(FakeExecution(1, [b"token hunter22\n"]))
+    with pytest.raises(StepFailed) as caught, opened(engine, Host(secrets=("hunter22",))) as build:
+        assert [line.text for line in build.run(STEP, "amd64")] == ["token ***"]
+    assert caught.value.printed == ("token ***",)
+
+
+def test_a_shell_is_where_the_step_would_be() -> None:
+    engine, step = FakeEngine(), dataclasses.replace(STEP, env={"A": "b"})
+    with opened(engine, workdir="/app/api") as build:
+        assert build.leave_script(step) == "bash /run/nucleo/step"
+        for tty in (True, False):
+            with build.talk(step, "amd64", tty=tty) as talk:
+                assert talk == "talk"
+    first, second = (call for call in engine.calls if call[0] == "talk")
+    assert [first[1], second[1]] == [["/bin/bash", "--norc", "-i"], ["/bin/bash"]]
+    assert (second[2]["workdir"], second[2]["user"], second[2]["env"]["A"]) == ("/app/api", "1000:1000", "b")
+
+
+# What a failure means
+
+
 @pytest.mark.parametrize(
     ("printed", "message"),
     [
         ("  × No solution found when resolving dependencies:", "The requirements cannot be resolved"),
         ("Because x was not found in the package registry", "A package that the requirements name does not exist"),
         ("error: Failed to fetch: `https://pypi.org/simple/x/`", "The package index does not answer"),
-        ("fatal error: mysql.h: No such file or directory", "A package has to be compiled, and that failed"),
     ],
 )
 def test_a_platform_explains_its_tools(printed: str, message: str) -> None:
-    found = container.failure(STEP, 1, ["noise", printed], PYTHON)
+    found = explained(failed(1, "noise", printed), STEP, PYTHON, "trixie")
     assert found.message == message
-    assert found.hint
+    assert found.hint.splitlines()[1:] == [ALONE]
+    assert found.details["output"] == ["noise", printed]
+
+
+def test_what_is_missing_comes_before_all_that_a_platform_knows() -> None:
+    lines = ["x.c:1:10: fatal error: mysql.h: No such file or directory", *["noise"] * 100, "Failed to build x"]
+    found = explained(failed(1, *lines), STEP, PYTHON, "trixie")
+    assert found.message == "The step 'dependencies' needs mysql.h, which the build image does not have"
+    assert found.hint == f"Add to nucleo.yml:  apt: [libmariadb-dev]\n{ALONE}"
+    assert len(found.details["output"]) == 40
+
+
+def test_what_a_configure_script_looked_for_is_the_last_guess() -> None:
+    found = explained(failed(2, "checking for sqlite3.h... no"), STEP, PYTHON, "trixie")
+    assert found.message == "The step 'dependencies' failed with exit code 2; it may need sqlite3.h"
+    assert found.hint.startswith("Add to nucleo.yml:  apt: [libsqlite3-dev]\n")
+
+
+def test_nothing_known_is_said_with_the_step_its_reason_and_the_next_command() -> None:
+    found = explained(failed(2, "strange"), STEP, PYTHON, "trixie")
+    assert (found.message, found.hint) == ("The step 'dependencies' failed with exit code 2", ALONE)
+
+
+def test_a_full_disk_is_nobodys_missing_package() -> None:
+    found = explained(failed(2, "x.c: fatal error: error writing to y.s: No space left on device"), STEP, PYTHON, "x")
+    assert found.message == "The container engine's disk is full"
+    left_nothing = BuildFailed("The step left nothing", "", {"output": ["gzip: stdout: No space left on device"]})
+    assert explained(left_nothing, STEP, PYTHON, "trixie").message == found.message
 
 
 def test_a_step_that_was_killed_is_told_from_one_that_failed() -> None:
-    assert "killed" in container.failure(STEP, 137, [], PYTHON).message
+    assert "killed" in explained(failed(137), STEP, PYTHON, "trixie").message
+
+
+def test_a_damaged_cache_is_recognised_in_all_that_was_printed() -> None:
+    platform = dataclasses.replace(PYTHON, cache_damage="checksum of .* is wrong")
+    lines = ["the checksum of x is wrong", *["noise"] * 100]
+    assert damaged(failed(1, *lines), platform)
+    assert damaged(failed(1, "write: No space left on device"), PYTHON)
+    assert not damaged(failed(1, "no such package"), platform)
 
 
 # Output

@@ -124,10 +124,10 @@ class TestError:
         )
         assert out(terminal) == ""
 
-    def test_the_output_of_a_build_step_is_evidence_too(self) -> None:
+    def test_the_output_of_a_build_step_stands_above_what_it_means(self) -> None:
         terminal = piped()
-        terminal.error(NucleoError("it failed", "", {"output": ["no such package"]}))
-        assert err(terminal) == "error: it failed\n  | no such package\n"
+        terminal.error(NucleoError("it failed", "try again", {"output": ["no such package"]}))
+        assert err(terminal) == "  | no such package\nerror: it failed\nhint:  try again\n"
 
     def test_machines_get_all_of_it_on_stdout(self) -> None:
         terminal = piped(machine=True)
