@@ -200,7 +200,7 @@ def _check_file(source: Source, app: Package, words: list[str]) -> None:
     likely = difflib.get_close_matches(name, source.paths, n=1)
     raise BuildFailed(
         f"The app is started with `{' '.join(words)}`, but there is no {name}",
-        f"Perhaps {likely[0]}? Correct it in package.json" if likely else "Correct the start script in package.json",
+        f"Perhaps {likely[0]}? Correct the start command" if likely else "Correct the start command",
     )
 
 
