@@ -50,8 +50,8 @@ packaging: test-setup ## The wheel, installed clean
 e2e: test-setup ## The installed program against a real cluster; NUCLEO_KEEP=1 leaves it running
 	@$(PYTEST) tests/e2e
 
-bench: test-setup ## Measure the budgets beside the raw tools; ONLY=help,ps RUNS=3 CLUSTER=local JSON=bench.json
-	@$(BIN)/python -m tests.bench $(ONLY:%=--only %) $(RUNS:%=--runs %) $(CLUSTER:%=--cluster %) $(JSON:%=--json %)
+bench: test-setup ## Measure the budgets beside the raw tools; ONLY=builds APPS=gin SCENARIOS=one-line RUNS=3 CLUSTER=local JSON=bench.json
+	@$(BIN)/python -m tests.bench $(ONLY:%=--only %) $(APPS:%=--apps %) $(SCENARIOS:%=--scenarios %) $(RUNS:%=--runs %) $(CLUSTER:%=--cluster %) $(JSON:%=--json %)
 
 clean: ## Remove what building and testing left in this folder; cluster and caches stay
 	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache nucleo_cli/_assets

@@ -55,6 +55,18 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """One app in one scenario, by every program that builds images. Of the scenario "size", `seconds` are bytes."""
+
+    app: str
+    scenario: str
+    sides: Mapping[str, Sequence[Timing]]
+    compiled: bool = False
+    note: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """A process that ended well; `cpu` is the seconds that it computed, which a busy machine does not change."""
 

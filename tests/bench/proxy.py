@@ -1,20 +1,22 @@
-"""A TCP proxy in front of the API server whose connections can be dropped, as a network would drop them."""
+"""A TCP proxy that counts what is sent through it, and whose connections can be dropped, as a network would."""
 
 import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Callable
 
 _BLOCK = 65536
 
 
 class Proxy:
-    """Listens on a free port of 127.0.0.1 until its `with` block ends."""
+    """Listens on a free port of 127.0.0.1 until its `with` block ends. `sent` are the bytes that clients sent."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = host, port
         self._connections: list[socket.socket] = []
         self._lock = threading.Lock()
+        self.sent = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
 
@@ -42,15 +44,34 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(self._target)
-                with self._lock:
-                    self._connections += [client, server]
-                for source, target in ((client, server), (server, client)):
-                    threading.Thread(target=_copy, args=(source, target), daemon=True).start()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with contextlib.suppress(OSError), client, socket.create_connection(self._target) as server:
+            pair = [client, server]
+            with self._lock:
+                self._connections += pair
+            for each in pair:  # what comes in small pieces goes out in small pieces, at once
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            back = threading.Thread(target=_copy, args=(server, client, _ignore), daemon=True)
+            back.start()
+            _copy(client, server, self._count)
+            back.join()
+            with self._lock:
+                self._connections = [each for each in self._connections if each not in pair]
+
+    def _count(self, size: int) -> None:
+        with self._lock:
+            self.sent += size
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _copy(source: socket.socket, target: socket.socket, count: Callable[[int], None]) -> None:
     with contextlib.suppress(OSError):
         while block := source.recv(_BLOCK):
+            count(len(block))
             target.sendall(block)
         target.shutdown(socket.SHUT_WR)
+
+
+def _ignore(_size: int) -> None:
+    pass

@@ -4,22 +4,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from tests.bench.measure import Row, Timing, median
+from tests.bench.measure import Comparison, Row, Timing, median
 
 _HEAD = ("what", "Nucleo: median (min-max)", "beside", "median (min-max)", "ratio", "budget")
 _SMALL_SECONDS = 0.02
 
 
-def markdown(rows: Sequence[Row], machine: str) -> str:
-    """The table, then a line for each comparison, then the machine."""
+def markdown(rows: Sequence[Row]) -> str:
+    """The table, then a line for each comparison."""
     lines = [f"| {' | '.join(_HEAD)} |", f"|{'---|' * len(_HEAD)}", *(_line(row) for row in rows), ""]
     lines += [f"- {row.command}: {'; '.join(said)}" for row in rows if (said := _said(row))]
-    return "\n".join([*lines, "", f"Machine: {machine}"])
+    return "\n".join(lines)
 
 
-def document(rows: Iterable[Row], machine: str) -> dict[str, Any]:
+def document(rows: Iterable[Row], compared: Iterable[Comparison], machine: str) -> dict[str, Any]:
     """Every single run, so that nothing is hidden by a median."""
-    return {"machine": machine, "rows": [{**asdict(row), "ratio": _ratio(row)} for row in rows]}
+    return {
+        "machine": machine,
+        "rows": [{**asdict(row), "ratio": _ratio(row)} for row in rows],
+        "builds": [asdict(each) for each in compared],
+    }
 
 
 def _line(row: Row) -> str:
@@ -50,13 +54,12 @@ def _spread(timings: Sequence[Timing]) -> str:
 
 
 def _said(row: Row) -> list[str]:
-    parts = [
-        f"{who} {text}" for who, timings in (("Nucleo", row.ours), ("beside", row.theirs)) if (text := _parts(timings))
-    ]
-    return [each for each in (row.note, *row.findings, *parts) if each]
+    sides = (("Nucleo", row.ours), ("beside", row.theirs))
+    took = [f"{who} {text}" for who, timings in sides if (text := parts(timings))]
+    return [each for each in (row.note, *row.findings, *took) if each]
 
 
-def _parts(timings: Sequence[Timing]) -> str:
+def parts(timings: Sequence[Timing]) -> str:
     """The medians of what a run consists of."""
     timings = [replace(timing, parts={**timing.parts, **_cpu(timing)}) for timing in timings]
     names = list(dict.fromkeys(name for timing in timings for name in timing.parts))

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +26,9 @@ APP = "nucleo-bench"
 class Setting:
     """What the measurements share; each part is made when the first one needs it. Use it in a `with` statement."""
 
-    def __init__(self, cluster: str, runs: int | None) -> None:
+    def __init__(self, cluster: str, runs: int | None, apps: Sequence[str] = (), scenarios: Sequence[str] = ()) -> None:
+        self.apps = apps
+        self.scenarios = scenarios
         self.cluster = cluster
         self.context = f"nucleo-{cluster}"
         self._runs = runs
