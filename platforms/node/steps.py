@@ -34,8 +34,8 @@ _BUILD_ENV = {
     "NG_CLI_ANALYTICS": "false",
     "TURBO_TELEMETRY_DISABLED": "1",
 }
-# What bundlers keep for their next run, below the app's folder; none of it is part of the image.
-_CACHES = ("node_modules/.cache", ".next/cache", ".angular/cache")
+# What bundlers keep for their next run, below the app's folder, and the package that keeps it.
+_CACHES = {"node_modules/.cache": "", ".next/cache": "next", ".angular/cache": "@angular/cli"}
 _NOT_SHIPPED = (*_CACHES, "node_modules/.vite", "node_modules/.vite-temp", ".turbo", ".parcel-cache", ".nx/cache")
 
 
@@ -112,7 +112,7 @@ def _build(
 ) -> Step:
     root = absolute(source, project.root.folder)
     folder = found.site.folder if found.site else found.server.folder if found.server else ""
-    lines = [manager.fetch, *_linked_caches(), *commands, *_afterwards(project, found)]
+    lines = [manager.fetch, *_linked_caches(project.app), *commands, *_afterwards(project, found)]
     return Step(
         name=BUILD,
         command=" && ".join(line for line in lines if line),
@@ -163,11 +163,12 @@ def _reason(app: Package) -> str:
     return f"package.json has the script{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
-def _linked_caches() -> Iterator[str]:
+def _linked_caches(app: Package) -> Iterator[str]:
     """A link in place of each cache folder: nothing is copied, and none of it is in the way of an installation."""
-    for path in _CACHES:
-        name, parent = path.replace("/", "-").lstrip("."), path.rpartition("/")[0]
-        yield f"mkdir -p /cache-app/{name} {parent} && rm -rf {path} && ln -s /cache-app/{name} {path}"
+    for path, package in _CACHES.items():
+        if not package or package in app.dependencies:
+            kept, parent = f"/cache-app/{path.replace('/', '-').lstrip('.')}", path.rpartition("/")[0]
+            yield f"mkdir -p {kept} {parent} && rm -rf {path} && ln -s {kept} {path}"
 
 
 def _afterwards(project: Project, found: Found) -> Iterator[str]:
