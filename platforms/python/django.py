@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import posixpath
+import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from nucleo_cli.domain.build import Step
@@ -15,25 +18,44 @@ from .modules import module_body, parse
 if TYPE_CHECKING:
     from nucleo_cli.builder.source import Source
 
+_MANAGE = "manage.py"
+_OUTSIDE = ".."
+_SORT = "/tmp/sort_manifests.py"  # noqa: S108  inside the build container
+# In the place of the installed environment, or never read.
+_NO_INPUT = re.compile(r"^\.venv/|(^|/)(__pycache__|node_modules)/|(^|/)pyvenv\.cfg$")
 _STATIC_APP = "django.contrib.staticfiles"
 _ASGI_SERVERS = frozenset({"uvicorn", "daphne", "channels", "hypercorn"})
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A Django project: its manage.py at the top of the app, and the settings module that this names."""
+    """A Django project: its manage.py, the folder that this lies in ("" is the app's), and the settings it names."""
 
     manage: str
+    folder: str
     settings: str
 
 
 def project(source: Source) -> Project | None:
-    """The project, where manage.py is at the top and names its settings."""
-    for node in ast.walk(parse(source.read("manage.py") or "")):
+    """The project, where manage.py is at the top, or the only one of the tree, and its settings are named."""
+    found = [path for path in source.paths if path == _MANAGE or path.endswith(f"/{_MANAGE}")]
+    if _MANAGE not in found and len(found) != 1:
+        return None
+    manage = _MANAGE if _MANAGE in found else found[0]
+    folder = manage.removesuffix(_MANAGE)
+    servers = (path for name in ("wsgi.py", "asgi.py") for path in source.glob(f"{folder}*/{name}"))
+    for path in (manage, *servers):
+        if settings := _settings_named(parse(source.read(path) or "")):
+            return Project(manage, folder.rstrip("/"), settings)
+    return None
+
+
+def _settings_named(tree: ast.Module) -> str | None:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Call) and len(node.args) == 2:
             name, value = (argument.value if isinstance(argument, ast.Constant) else None for argument in node.args)
             if name == "DJANGO_SETTINGS_MODULE" and isinstance(value, str):
-                return Project("manage.py", value)
+                return value
     return None
 
 
@@ -45,32 +67,38 @@ def application(source: Source, project: Project, dependencies: frozenset[str]) 
     return _target(wsgi or f"{project.settings.split('.')[0]}.wsgi.application"), "wsgi"
 
 
-def collectstatic(source: Source) -> Step | str | None:
-    """The step that gathers static files, a warning where their folder cannot be read off the settings, else None."""
+def collectstatic(source: Source, after: str) -> Step | str | None:
+    """The step that gathers static files, a warning where they would lie outside of the app, else None."""
     found = project(source)
     root = None if found is None else _value(source, found, "STATIC_ROOT")
     if found is None or root is None or not _uses_static_files(source, found):
         return None
-    folder = _folder(root)
-    if folder is None:
-        return "STATIC_ROOT in the settings is not a folder of the app that can be read off: collectstatic is not run"
+    folder = _folder(root, source.app, _has_usual_base(source, found))
+    if folder == _OUTSIDE:
+        return f"STATIC_ROOT in the settings is a folder outside of {source.app}: collectstatic is not run"
+    # Collected before and committed: Django compares times, which say nothing here, and would keep what is old.
+    committed = f"{posixpath.join(found.folder, folder)}/" if folder else "\0"
+    place = posixpath.join(source.app, found.folder, folder) if folder else source.app
+    into = f"cd {shlex.quote(found.folder)} && " if found.folder else ""
     return Step(
         name="static files",
         # The settings may insist on a key; what it is does not matter here, and it ends with this command.
-        command="SECRET_KEY=only-for-collectstatic DJANGO_SECRET_KEY=only-for-collectstatic"
-        " /app/.venv/bin/python manage.py collectstatic --noinput",
-        output=f"/app/{folder}",
+        command=f"{into}SECRET_KEY=only-for-collectstatic DJANGO_SECRET_KEY=only-for-collectstatic"
+        f" /app/.venv/bin/python manage.py collectstatic --noinput && /app/.venv/bin/python {_SORT} {place}",
+        output=place,
         reason="STATIC_ROOT is set and django.contrib.staticfiles installed",
-        inputs=source.paths,
-        env={"PYTHONDONTWRITEBYTECODE": "1", "HOME": "/tmp"},  # noqa: S108  inside the build container
+        inputs=tuple(p for p in source.paths if not _NO_INPUT.search(p) and not p.startswith(committed)),
+        after=(after,),
+        # Where the settings compute the folder, it is what the command wrote.
+        changed_only=folder is None,
+        env={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"{source.app}/src"},
+        files={_SORT: Path(__file__).with_name("sort_manifests.py").read_text("utf-8")},
     )
 
 
 def _uses_static_files(source: Source, project: Project) -> bool:
-    constants = (
-        node.value for tree in _settings(source, project) for node in ast.walk(tree) if isinstance(node, ast.Constant)
-    )
-    return _STATIC_APP in constants
+    nodes = (node for _, tree in _settings(source, project) for node in ast.walk(tree))
+    return any(isinstance(node, ast.Constant) and node.value == _STATIC_APP for node in nodes)
 
 
 def _target(path: str) -> str:
@@ -85,38 +113,66 @@ def _text(source: Source, project: Project, name: str) -> str | None:
 
 def _value(source: Source, project: Project, name: str) -> ast.expr | None:
     """The last value that the settings give to `name`; None where they set none, or None itself."""
-    last: ast.expr | None = None
-    for tree in _settings(source, project):
-        for node in module_body(tree):
-            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
-                last = node.value
+    values = [value for _, tree in _settings(source, project) if (value := _assigned(tree, name)) is not None]
+    last = values[-1] if values else None
     return None if isinstance(last, ast.Constant) and last.value is None else last
 
 
-def _settings(source: Source, project: Project) -> Iterator[ast.Module]:
-    """The settings module; of a package first its base, which the others import."""
+def _assigned(tree: ast.Module, name: str) -> ast.expr | None:
+    """The last value that a module gives to a name."""
+    last: ast.expr | None = None
+    for node in module_body(tree):
+        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
+            last = node.value
+    return last
+
+
+def _has_usual_base(source: Source, project: Project) -> bool:
+    """Whether BASE_DIR is the folder of manage.py, as Django's own template has it."""
+    for path, tree in _settings(source, project):
+        if (value := _assigned(tree, "BASE_DIR")) is not None:
+            return _steps_up(value) == len(PurePosixPath(path).parts)
+    return False
+
+
+def _steps_up(value: ast.expr) -> int:
+    """How many folders an expression of `__file__` goes up: `.parent`, `.parents[1]`, `dirname(…)`."""
+    called = [node.func for node in ast.walk(value) if isinstance(node, ast.Call)]
+    names = [node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "") for node in called]
+    up = names.count("dirname")
+    for node in ast.walk(value):
+        if isinstance(node, ast.Attribute) and node.attr == "parent":
+            up += 1
+        elif isinstance(node, ast.Subscript) and getattr(node.value, "attr", "") == "parents":
+            up += 1 + int(getattr(node.slice, "value", 0))
+    return up
+
+
+def _settings(source: Source, project: Project) -> Iterator[tuple[str, ast.Module]]:
+    """The settings module, by its path below the project; of a package first its base, which the others import."""
     base = project.settings.replace(".", "/")
     parent = str(PurePosixPath(base).parent)
     for path in (f"{parent}/base.py", f"{base}/base.py", f"{base}/__init__.py", f"{base}.py"):
         for prefix in ("", "src/"):
-            if (text := source.read(prefix + path)) is not None:
-                yield parse(text)
+            if (text := source.read(posixpath.join(project.folder, prefix + path))) is not None:
+                yield prefix + path, parse(text)
 
 
-def _folder(value: ast.expr) -> str | None:
-    """`BASE_DIR / "a" / "b"`, `os.path.join(BASE_DIR, "a")` or "/app/a", relative to the app; else None."""
+def _folder(value: ast.expr, app: str, usual_base: bool) -> str | None:
+    """`BASE_DIR / "a" / "b"` or "/app/a", relative to the project; _OUTSIDE, or None where it has to be computed."""
+    if isinstance(value, ast.Constant) and str(value.value).startswith("/"):
+        path = PurePosixPath(str(value.value))
+        return str(path.relative_to(app)) if path != PurePosixPath(app) and path.is_relative_to(app) else _OUTSIDE
     parts = _parts(value)
-    if not parts:
+    if not parts or not usual_base:
         return None
     path = PurePosixPath(*parts)
-    if path.is_absolute():
-        path = path.relative_to("/app") if path.is_relative_to("/app") else PurePosixPath("..")
-    return None if ".." in path.parts or path == PurePosixPath() else str(path)
+    return None if path.is_absolute() or ".." in path.parts else str(path)
 
 
 def _parts(value: ast.expr) -> list[str] | None:
-    """The constant parts of a path below a name; None where something else is in it."""
-    if isinstance(value, ast.Name):
+    """The constant parts of a path below BASE_DIR; None where something else is in it."""
+    if isinstance(value, ast.Name) and value.id == "BASE_DIR":
         return []
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
         return [value.value]

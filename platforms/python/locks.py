@@ -7,6 +7,7 @@ dependencies. Sources: poetry.lock 2.1, pdm.lock 4.x and Pipfile.lock (pipfile-s
 from __future__ import annotations
 
 import json
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ from .versions import document
 if TYPE_CHECKING:
     from nucleo_cli.builder.source import Source
 
-APP = "/app"
 _PYPI = "pypi.org"
 
 Package = Mapping[str, Any]
@@ -51,16 +51,16 @@ def _poetry(source: Source, file: str) -> Iterator[str]:
         origin: Package = package.get("source", {})
         if origin.get("type") == "legacy":
             yield f"--extra-index-url {origin['url']}"
-        yield _line(package["name"], _poetry_version(package, origin), marker, _hashes(package))
+        yield _line(package["name"], _poetry_version(source, package, origin), marker, _hashes(package))
 
 
-def _poetry_version(package: Package, origin: Package) -> str:
+def _poetry_version(source: Source, package: Package, origin: Package) -> str:
     match origin.get("type"):
         case "git":
             reference = origin.get("resolved_reference") or origin.get("reference", "")
             return _git(origin["url"], reference, origin.get("subdirectory"))
         case "directory" | "file":
-            return f" @ file://{APP}/{origin['url'].removeprefix('./')}"
+            return _at(source, origin["url"])
         case "url":
             return f" @ {origin['url']}"
         case _:
@@ -76,14 +76,15 @@ def _pdm(source: Source, file: str) -> Iterator[str]:
     for package in packages:
         if "default" in package.get("groups", ()):
             extras = f"[{','.join(package['extras'])}]" if package.get("extras") else ""
-            yield _line(package["name"] + extras, _pdm_version(package), package.get("marker", ""), _hashes(package))
+            version = _pdm_version(source, package)
+            yield _line(package["name"] + extras, version, package.get("marker", ""), _hashes(package))
 
 
-def _pdm_version(package: Package) -> str:
+def _pdm_version(source: Source, package: Package) -> str:
     if "git" in package:
         return _git(package["git"], package.get("revision") or package.get("ref", ""), package.get("subdirectory"))
     if "path" in package:
-        return f" @ file://{APP}/{package['path'].removeprefix('./')}"
+        return _at(source, package["path"])
     return f" @ {package['url']}" if "url" in package else f"=={package['version']}"
 
 
@@ -94,14 +95,15 @@ def _pipenv(source: Source, file: str) -> Iterator[str]:
             yield f"--extra-index-url {origin['url']}"
     for name, package in pipfile_lock(source).items():
         extras = f"[{','.join(package['extras'])}]" if package.get("extras") else ""
-        yield _line(name + extras, _pipenv_version(package), package.get("markers", ""), package.get("hashes", ()))
+        version = _pipenv_version(source, package)
+        yield _line(name + extras, version, package.get("markers", ""), package.get("hashes", ()))
 
 
-def _pipenv_version(package: Package) -> str:
+def _pipenv_version(source: Source, package: Package) -> str:
     if "git" in package:
         return _git(package["git"], package.get("ref", ""), package.get("subdirectory"))
     if "path" in package:
-        return f" @ file://{APP}/{package['path'].removeprefix('./')}"
+        return _at(source, package["path"])
     return f" @ {package['file']}" if "file" in package else str(package.get("version", ""))
 
 
@@ -115,6 +117,10 @@ def _line(name: str, version: str, marker: str, hashes: Iterable[str]) -> str:
 def _git(url: str, reference: str, subdirectory: str | None) -> str:
     prefix = "" if url.startswith("git+") else "git+"
     return f" @ {prefix}{url}@{reference}" + (f"#subdirectory={subdirectory}" if subdirectory else "")
+
+
+def _at(source: Source, path: str) -> str:
+    return f" @ file://{posixpath.normpath(posixpath.join(source.app, path))}"
 
 
 def _hashes(package: Package) -> list[str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nucleo_cli.domain.build import Platform, Step
 from nucleo_cli.errors import BuildFailed
 
-from . import locks
+from . import locks, package, workspaces
 from .versions import document
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 VENV = "/app/.venv"
 # What a lock file says, in the form that uv installs.
 EXPORTED = "/tmp/requirements.txt"  # noqa: S108  inside the build container
+_VERIFY = "/tmp/verify.py"  # noqa: S108
 
 _INSTALL = f"uv pip install --python {VENV} --compile-bytecode"
 _CREATE = f"uv venv --quiet --python /usr/bin/python3 {VENV}"
@@ -37,10 +39,15 @@ _EDITABLE = re.compile(r"^\s*(?:-e|--editable)[\s=]*(\S+)")
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A file and the manager that wrote it."""
+    """A file, relative to the app's folder, and the manager that wrote it."""
 
     file: str
     manager: str
+
+    @property
+    def folder(self) -> str:
+        """Where the file lies: "" beside the app, "../../" at the top of a workspace."""
+        return self.file.removesuffix(posixpath.basename(self.file))
 
 
 MANIFESTS = (
@@ -62,6 +69,8 @@ _LOCK_HINTS = (
 def find(source: Source) -> Manifest:
     """The one manifest at the top of the tree. Raises BuildFailed for none and for two."""
     found = [manifest for manifest in MANIFESTS if source.has(manifest.file)]
+    if not found and (above := workspaces.lock_above(source)):
+        return Manifest(above, "uv")
     if _states_dependencies(source) and not any(_NEEDS.get(one.manager) == _BARE.file for one in found):
         found.append(_BARE)
     if len(found) > 1:
@@ -87,7 +96,7 @@ def dependencies(source: Source, manifest: Manifest) -> frozenset[str]:
     elif manifest is _BARE:
         names = (found.group(1) for line in _project_dependencies(source) if (found := _NAME.match(line)))
     else:
-        names = (package["name"] for package in document(source, manifest.file).get("package", []))
+        names = (each["name"] for each in document(source, manifest.file).get("package", []))
     return frozenset(re.sub(r"[-_.]+", "-", name).lower() for name in names)
 
 
@@ -104,28 +113,31 @@ def warnings(source: Source, manifest: Manifest) -> Iterator[str]:
             )
 
 
-def install(source: Source, manifest: Manifest, platform: Platform, added: tuple[str, ...]) -> Step:
+def install(source: Source, manifest: Manifest, platform: Platform, version: str, added: tuple[str, ...]) -> Step:
     """The step that makes /app/.venv; `added` are exact requirements beside those of the manifest."""
     files: dict[str, str] = {}
     if manifest.manager in ("poetry", "pdm", "pipenv"):
         text = locks.requirements(source, manifest.manager, manifest.file)
         files = {EXPORTED: text} if text is not None else {}
     commands = _commands(source, manifest, platform, files)
+    own = package.files(source, manifest.manager, version)
     if added and (manifest.manager == "uv" or commands[-1].startswith(f"{_INSTALL} --require-hashes")):
         commands.append(f"{_INSTALL} {' '.join(added)}")
     elif added:  # together with the others, so that what they need in common is one choice
         commands[-1] += f" {' '.join(added)}"
-    if any(True for _ in _local_packages(source, manifest)):
+    if _local_packages(source, manifest):
         commands += _FORGET_TIMES
+    if own:
+        commands.append(package.INSTALL)
+    commands.append(f"{VENV}/bin/python -I {_VERIFY} {VENV}")
     return Step(
         name="dependencies",
         command=" && ".join(commands),
         output=VENV,
         reason=f"{manifest.file} states them",
         inputs=_inputs(source, manifest),
-        caches=platform.caches,
         env=_ENV,
-        files=files,
+        files={**files, **own, _VERIFY: Path(__file__).with_name("verify.py").read_text("utf-8")},
     )
 
 
@@ -156,29 +168,40 @@ def _tool(platform: Platform, name: str, *plugins: str) -> str:
 
 def _inputs(source: Source, manifest: Manifest) -> tuple[str, ...]:
     """The files that the installation reads: the manifest, what it includes, and packages that lie in the tree."""
-    files = {manifest.file, _NEEDS.get(manifest.manager, manifest.file)}
+    files = {manifest.file, manifest.folder + _NEEDS.get(manifest.manager, _BARE.file), _BARE.file}
+    if manifest.manager in ("pip", "pipenv"):
+        files -= {_BARE.file}
     if manifest.manager == "pip":
-        files.update(path for path in _included(source, manifest.file) if source.has(path))
-    folders = set(_local_packages(source, manifest))
-    for folder in folders:
-        files.update(path for path in source.paths if folder in (".", "") or path.startswith(f"{folder}/"))
+        files.update(_included(source, manifest.file))
+    for folder in _local_packages(source, manifest):
+        inside = workspaces.below(source, folder)
+        if not inside:
+            raise BuildFailed(
+                f"{manifest.file} names the package in {folder}, which is not in the tree",
+                "Correct its path; where it lies above the app, say in nucleo.yml:  build: {root: ..}",
+            )
+        files.update(inside)
     if manifest is _BARE and "dependencies" in document(source, _BARE.file).get("project", {}).get("dynamic", []):
         files.update(source.paths)
     return tuple(sorted(path for path in files if source.has(path)))
 
 
-def _local_packages(source: Source, manifest: Manifest) -> Iterator[str]:
-    """The folders of the tree that are installed as packages."""
+def _local_packages(source: Source, manifest: Manifest) -> tuple[str, ...]:
+    """The folders of the tree that are installed as packages, relative to the app's."""
     match manifest.manager:
         case "pip":
-            return _local_requirements(source, manifest.file)
+            found = _local_requirements(source, manifest.file)
         case "pipenv":
-            packages = locks.pipfile_lock(source).values()
-            return (_normal(str(package["path"])) for package in packages if "path" in package)
-        case "uv" | "poetry":
-            return _local_locked(source, manifest.file)
+            locked = locks.pipfile_lock(source).values()
+            found = (str(each["path"]) for each in locked if "path" in each)
+        case "uv":
+            found = workspaces.local_packages(source, manifest.file)
+        case "poetry" | "pdm":
+            found = _local_locked(source, manifest.file)
         case _:
-            return iter(())
+            found = iter(())
+    places = (posixpath.normpath(manifest.folder + path.removeprefix("file:")) for path in found)
+    return tuple(dict.fromkeys(place for place in places if place != "." or manifest.manager in ("pip", "pipenv")))
 
 
 def _local_requirements(source: Source, file: str) -> Iterator[str]:
@@ -187,21 +210,15 @@ def _local_requirements(source: Source, file: str) -> Iterator[str]:
             editable = _EDITABLE.match(line)
             target = editable.group(1) if editable else line.split("#")[0].strip()
             if target.startswith((".", "/")) or (editable and "://" not in target):
-                yield _normal(target.split("[")[0])
+                yield target.split("[")[0]
 
 
 def _local_locked(source: Source, file: str) -> Iterator[str]:
-    for package in document(source, file).get("package", []):
-        origin: dict[str, Any] = package.get("source", {})
-        path = origin.get("editable") or origin.get("directory") or origin.get("path")
-        if origin.get("type") == "directory":  # so says poetry
-            path = origin.get("url")
-        if isinstance(path, str) and _normal(path) != ".":
-            yield _normal(path)
-
-
-def _normal(path: str) -> str:
-    return str(PurePosixPath(path.removeprefix("file:")))
+    for each in document(source, file).get("package", []):
+        origin: dict[str, Any] = each.get("source", {})
+        path = origin.get("url") if origin.get("type") == "directory" else each.get("path")  # poetry, pdm
+        if isinstance(path, str):
+            yield path
 
 
 def _included(source: Source, file: str, seen: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -211,7 +228,7 @@ def _included(source: Source, file: str, seen: tuple[str, ...] = ()) -> tuple[st
     seen = (*seen, file)
     for line in (source.read(file) or "").splitlines():
         if found := _INCLUDE.match(line):
-            seen = _included(source, str(PurePosixPath(file).parent / found.group(1)), seen)
+            seen = _included(source, posixpath.normpath(f"{posixpath.dirname(file) or '.'}/{found.group(1)}"), seen)
     return seen
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 
 def parse(text: str) -> ast.Module:
@@ -28,6 +28,26 @@ def module_body(tree: ast.Module) -> Iterator[ast.stmt]:
         yield node
         if isinstance(node, ast.Try | ast.With):
             waiting = [*node.body, *waiting]
+
+
+def imported(tree: ast.Module) -> dict[str, str]:
+    """What the names that a module imports stand for: `from aiohttp import web` makes web `aiohttp.web`."""
+    found: dict[str, str] = {}
+    for node in module_body(tree):
+        if isinstance(node, ast.Import):
+            found.update({each.asname: each.name for each in node.names if each.asname})
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.update({each.asname or each.name: f"{node.module}.{each.name}" for each in node.names})
+    return found
+
+
+def full_name(value: ast.expr, origins: Mapping[str, str]) -> str:
+    """The dotted name of what an expression names, through the imports of its module; "" where it is no name."""
+    if isinstance(value, ast.Name):
+        return origins.get(value.id, value.id)
+    if isinstance(value, ast.Attribute) and (above := full_name(value.value, origins)):
+        return f"{above}.{value.attr}"
+    return value.attr if isinstance(value, ast.Attribute) else ""
 
 
 def words(line: str) -> list[str]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nucleo_cli.domain.build import Start
 from nucleo_cli.errors import BuildFailed
 
 from . import django
-from .modules import dotted, module_body, parse, words
+from .modules import dotted, full_name, imported, module_body, parse, words
+from .versions import document
 
 if TYPE_CHECKING:
     from nucleo_cli.builder.source import Source
@@ -26,47 +28,54 @@ GUNICORN = (
 # uvicorn itself reads WEB_CONCURRENCY.
 UVICORN = "uvicorn {target} --host 0.0.0.0 --port $PORT --timeout-graceful-shutdown 10"
 
-WSGI, ASGI = "wsgi", "asgi"
-FRAMEWORKS = {"Flask": WSGI, "FastAPI": ASGI, "Starlette": ASGI, "Quart": ASGI, "Litestar": ASGI, "Falcon": WSGI}
-_ASGI_PACKAGES = frozenset({"fastapi", "starlette", "quart", "litestar"})
+AIOHTTP = GUNICORN + " --worker-class aiohttp.GunicornWebWorker"
+STREAMLIT = "streamlit run {file} --server.address 0.0.0.0 --server.port $PORT --server.headless true"
+GRADIO = "env GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=$PORT python {file}"
+
+# What makes an application: by its last name where nothing else is called so, else with the module it is imported from.
+FRAMEWORKS = {
+    **dict.fromkeys(("Flask", "APIFlask", "Bottle", "bottle.default_app", "falcon.App", "make_wsgi_app"), GUNICORN),
+    **dict.fromkeys(("FastAPI", "Starlette", "Quart", "Litestar", "FastHTML", "fast_app", "Sanic"), UVICORN),
+    **dict.fromkeys(("falcon.asgi.App", "blacksheep.Application"), UVICORN),
+    "aiohttp.web.Application": AIOHTTP,
+}
+_LABELS = {
+    "default_app": "Bottle", "falcon.App": "Falcon", "falcon.asgi.App": "Falcon", "make_wsgi_app": "Pyramid",
+    "fast_app": "FastHTML", "blacksheep.Application": "BlackSheep", "aiohttp.web.Application": "aiohttp",
+}  # fmt: skip
+_ASGI_PACKAGES = frozenset({"fastapi", "starlette", "quart", "litestar", "python-fasthtml", "sanic"})
 _FACTORIES = frozenset({"create_app", "make_app", "build_app", "get_app"})
 _FIRST = ("app", "main", "wsgi", "asgi", "application", "server", "api", "run")
 _NOT_THE_APP = re.compile(
-    r"(^|/)(tests?|docs?|examples?|migrations|node_modules|\.?venv)/|(^|/)(test_|conftest)|_test\.py$"
+    r"(^|/)(tests?|docs?|examples?|scripts|migrations|alembic|node_modules|\.?venv|site-packages)/"
+    r"|(^|/)(test_|conftest)|_test\.py$"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A command line and why it is the one."""
-
-    line: str
-    because: str
+_PROGRAMS = ("main.py", "app.py", "server.py", "run.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An application object (`shop:app`) or a factory (`shop:create_app`) that the code defines."""
+    """An application object (`shop:app`) or a factory (`shop:create_app`) that the code defines, and how it is run."""
 
     module: str
     name: str
-    kind: str
+    template: str
     framework: str
     factory: bool
     path: str
 
 
-def find(source: Source, dependencies: frozenset[str], start: str | None) -> Start:
-    """cmd.start wins, then the Procfile's web, then Django, then the one application that the modules define."""
-    if start is not None:
-        return Start(_in_tree(source, start), "from nucleo.yml")
-    if (web := _procfile(source)) is not None:
-        return Start(web, "from Procfile")
+def find(source: Source, dependencies: frozenset[str]) -> Start:
+    """Django, what pyproject.toml says, else the one application that the modules define, else the one program."""
     if (project := django.project(source)) is not None:
         target, kind = django.application(source, project, dependencies)
-        template = UVICORN if kind == ASGI else GUNICORN
-        return Start(template.format(target=target), f"Django, {project.manage}")
-    return _framework(source, dependencies)
+        template, option = (UVICORN, "--app-dir") if kind == "asgi" else (GUNICORN, "--chdir")
+        into = f"{option} {shlex.quote(project.folder)} " if project.folder else ""
+        return Start(template.format(target=into + target), f"Django, {project.manage}")
+    if entry := document(source, "pyproject.toml").get("tool", {}).get("fastapi", {}).get("entrypoint"):
+        return Start(UVICORN.format(target=entry), "entrypoint in pyproject.toml")
+    found = sorted(_candidates(source, dependencies), key=_rank)
+    return _best(found) if found else _program(source, dependencies)
 
 
 def server(line: str) -> str | None:
@@ -74,13 +83,7 @@ def server(line: str) -> str | None:
     return next((word for word in words(line) if word in ("gunicorn", "uvicorn")), None)
 
 
-def _framework(source: Source, dependencies: frozenset[str]) -> Start:
-    found = sorted(_candidates(source, dependencies), key=_rank)
-    if not found:
-        raise BuildFailed(
-            "No Flask, Django or FastAPI application was found in the code, so it is not known how to start it",
-            'Say it in nucleo.yml: cmd: {start: "python main.py"}',
-        )
+def _best(found: list[Candidate]) -> Start:
     best = found[0]
     rivals = [one for one in found[1:] if _rank(one)[:2] == _rank(best)[:2] and one.path != best.path]
     if rivals and _rank(best)[0] >= len(_FIRST):
@@ -91,12 +94,32 @@ def _framework(source: Source, dependencies: frozenset[str]) -> Start:
     return Start(_line(best), f"{best.framework}, {best.name} in {best.path}")
 
 
+def _program(source: Source, dependencies: frozenset[str]) -> Start:
+    """A file at the top that is a page of Streamlit or Gradio, or a program that has to look at $PORT by itself."""
+    top = [path for path in source.paths if path.endswith(".py") and "/" not in path and not _NOT_THE_APP.search(path)]
+    usual = ["streamlit_app.py", *_PROGRAMS, *top]
+    for package, word, template in (("streamlit", "streamlit", STREAMLIT), ("gradio", ".launch(", GRADIO)):
+        pages = [path for path in top if package in dependencies and word in (source.read(path) or "")]
+        if pages:
+            page = min(pages, key=usual.index)
+            return Start(template.format(file=shlex.quote(page)), f"{package.title()}, {page}")
+    for path in top:
+        if "Dash(" in (source.read(path) or "") and "dash" in dependencies:
+            raise BuildFailed(f"{path} makes a Dash app, but not its server", "Add the line: server = app.server")
+    program = next((path for path in _PROGRAMS if path in top and '"__main__"' in (source.read(path) or "")), None)
+    if program is not None:
+        return Start(f"python {program}", f"{program} is a program, of no known framework: it has to listen on $PORT")
+    raise BuildFailed(
+        "No Flask, Django or FastAPI application was found in the code, so it is not known how to start it",
+        'Say it in nucleo.yml: cmd: {start: "python shop.py"}',
+    )
+
+
 def _line(candidate: Candidate) -> str:
-    if candidate.kind == ASGI:
-        target = f"{candidate.module}:{candidate.name}"
-        return UVICORN.format(target=f"--factory {target}" if candidate.factory else target)
     target = f"{candidate.module}:{candidate.name}"
-    return GUNICORN.format(target=f"'{target}()'" if candidate.factory else target)
+    if candidate.template == UVICORN:
+        return UVICORN.format(target=f"--factory {target}" if candidate.factory else target)
+    return candidate.template.format(target=f"'{target}()'" if candidate.factory else target)
 
 
 def _rank(candidate: Candidate) -> tuple[int, int, bool, str]:
@@ -107,57 +130,58 @@ def _rank(candidate: Candidate) -> tuple[int, int, bool, str]:
 
 
 def _candidates(source: Source, dependencies: frozenset[str]) -> Iterator[Candidate]:
-    default = ASGI if dependencies & _ASGI_PACKAGES else WSGI
+    default = UVICORN if dependencies & _ASGI_PACKAGES else GUNICORN
+    words = tuple({name.rpartition(".")[2] for name in FRAMEWORKS} | _FACTORIES | {"Dash"})
     for path in source.paths:
         text = source.read(path) if path.endswith(".py") and not _NOT_THE_APP.search(path) else None
         # Parsing every file of a large tree is slow; a file without these words has nothing to offer.
-        if text is None or not any(word in text for word in (*FRAMEWORKS, *_FACTORIES)):
+        if text is None or not any(word in text for word in words):
             continue
         for name, framework, factory in _applications(parse(text)):
-            kind = FRAMEWORKS.get(framework, default)
-            label = framework or ("ASGI" if kind == ASGI else "WSGI")
-            yield Candidate(dotted(path), name, kind, label, factory, path)
+            template = FRAMEWORKS.get(framework, GUNICORN if framework == "Dash" else default)
+            label = _LABELS.get(framework, framework) or ("ASGI" if template == UVICORN else "WSGI")
+            yield Candidate(dotted(path), name, template, label, factory, path)
 
 
 def _applications(tree: ast.Module) -> Iterator[tuple[str, str, bool]]:
     """(name, framework or "" where only the factory is seen, is a factory) for each application of a module."""
+    origins = imported(tree)
     for node in module_body(tree):
         if isinstance(node, ast.Assign | ast.AnnAssign):
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            framework = _made_by(node.value)
+            if isinstance(target, ast.Tuple):  # app, rt = fast_app()
+                target = target.elts[0]
+            framework = _made_by(node.value, origins)
             if isinstance(target, ast.Name) and framework is not None:
                 yield target.id, framework, False
         elif isinstance(node, ast.FunctionDef) and node.name in _FACTORIES and not _needs_arguments(node):
-            made = (_made_by(inner) for inner in ast.walk(node) if isinstance(inner, ast.Call))
+            made = (_made_by(inner, origins) for inner in ast.walk(node) if isinstance(inner, ast.Call))
             yield node.name, next((framework for framework in made if framework), ""), True
+    yield from ((name, "Dash", False) for name in _dash_servers(tree, origins))
 
 
-def _made_by(value: ast.expr | None) -> str | None:
+def _dash_servers(tree: ast.Module, origins: Mapping[str, str]) -> Iterator[str]:
+    """What `server = app.server` names in a module where `app` is a Dash."""
+    dashes: set[str] = set()
+    for node in module_body(tree):
+        if not isinstance(node, ast.Assign) or not isinstance(target := node.targets[0], ast.Name):
+            continue
+        if isinstance(node.value, ast.Call) and full_name(node.value.func, origins).endswith("dash.Dash"):
+            dashes.add(target.id)
+        elif full_name(node.value, {}) in {f"{name}.server" for name in dashes}:
+            yield target.id
+
+
+def _made_by(value: ast.expr | None, origins: Mapping[str, str]) -> str | None:
     """The framework that a call makes an application of, "" for a call of a factory, None for anything else."""
     if not isinstance(value, ast.Call):
         return None
-    called = value.func
-    name = called.id if isinstance(called, ast.Name) else called.attr if isinstance(called, ast.Attribute) else ""
-    return name if name in FRAMEWORKS else "" if name in _FACTORIES else None
+    name = full_name(value.func, origins)
+    last = name.rpartition(".")[2]
+    return next((known for known in (name, last) if known in FRAMEWORKS), "" if last in _FACTORIES else None)
 
 
 def _needs_arguments(node: ast.FunctionDef) -> bool:
     arguments = node.args
     required = len(arguments.posonlyargs) + len(arguments.args) - len(arguments.defaults)
     return required > 0 or any(default is None for default in arguments.kw_defaults)
-
-
-def _procfile(source: Source) -> str | None:
-    for line in (source.read("Procfile") or "").splitlines():
-        name, colon, command = line.partition(":")
-        if colon and name.strip() == "web" and command.strip():
-            return command.strip()
-    return None
-
-
-def _in_tree(source: Source, start: str) -> str:
-    """A bare file name of the tree needs `./` for the shell to find it."""
-    first, _, rest = start.partition(" ")
-    if "/" not in first and source.has(first):
-        return f"./{shlex.quote(first)} {rest}".rstrip()
-    return start

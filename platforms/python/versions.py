@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, cast
 
 from nucleo_cli.errors import BuildFailed
 
@@ -16,13 +18,11 @@ _CLAUSE = re.compile(r"\s*(===|==|~=|!=|>=|<=|>|<|\^|~|)\s*(\d+)(?:\.(\d+|\*))?[
 
 
 def choose(source: Source, platform: Platform, version: str | None) -> tuple[str, str]:
-    """The version ("3.13") and why. nucleo.yml wins, then .python-version, runtime.txt, then what packages require."""
+    """The version ("3.13") and why. nucleo.yml wins, then the files of version managers, then what packages require."""
     if version is not None:
         return _exact(platform, version, "nucleo.yml"), "from nucleo.yml"
-    for file in (".python-version", "runtime.txt"):
-        lines = [line for line in (source.read(file) or "").splitlines() if line.strip() and not line.startswith("#")]
-        if lines:
-            return _exact(platform, lines[0].strip(), file), f"from {file}"
+    for wanted, file in _managed(source):
+        return _exact(platform, wanted, file), f"from {file}"
     wanted = required(source)
     if wanted is None:
         return platform.default, "the platform's default"
@@ -33,6 +33,29 @@ def choose(source: Source, platform: Platform, version: str | None) -> tuple[str
     raise BuildFailed(
         f"{where} asks for Python {specifier}, which this platform does not have", f"It has: {_list(platform)}"
     )
+
+
+def _managed(source: Source) -> Iterator[tuple[str, str]]:
+    """What the files of pyenv and uv, of Heroku, asdf and mise say, and the file; above the app's folder too."""
+    for folder in upwards(source):
+        for name in (".python-version", "runtime.txt"):
+            lines = (line.strip() for line in (source.read(folder + name) or "").splitlines())
+            yield from ((line, folder + name) for line in lines if line and not line.startswith("#"))
+        for line in (source.read(f"{folder}.tool-versions") or "").splitlines():
+            words = line.split("#")[0].split()
+            if len(words) > 1 and words[0] == "python":
+                yield words[1], f"{folder}.tool-versions"
+        for name in ("mise.toml", ".mise.toml"):
+            tool = document(source, folder + name).get("tools", {}).get("python")
+            if isinstance(tool, dict):
+                tool = cast("dict[str, Any]", tool).get("version")
+            if tool is not None:
+                yield str(tool), folder + name
+
+
+def upwards(source: Source) -> list[str]:
+    """The app's folder, then those above it in the tree: "", "../", "../../"."""
+    return ["../" * depth for depth in range(len(PurePosixPath(source.folder).parts) + 1)]
 
 
 def required(source: Source) -> tuple[str, str] | None:
