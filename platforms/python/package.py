@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nucleo_cli.builder.source import Source
 
 _FOLDER = "/tmp/own"  # noqa: S108  inside the build container
-INSTALL = f"chmod -f +x {_FOLDER}/bin/* || true; cp -r {_FOLDER}/. /app/.venv"
+INSTALL = f"find {_FOLDER} -path '*/bin/*' -exec chmod +x {{}} + && cp -r {_FOLDER}/. /app/.venv"
 
 _SCRIPT = """\
 #!/app/.venv/bin/python
