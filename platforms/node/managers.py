@@ -36,7 +36,13 @@ _BERRY_OF_LOCK = {"4": "2.4.2", "5": "3.8.7", "6": "3.8.7", "7": "3.8.7"}
 _EXACT = re.compile(r"(npm|pnpm|yarn|bun)@(\d+\.\d+\.\d+[\w.-]*)(?:\+[\w.=/+-]+)?")
 _PLAIN_PATH = "/opt/node/bin:/opt/tools/bin:/usr/local/bin:/usr/bin:/bin"
 # What managers write down about when and where they installed.
-_NOTES = (".modules.yaml", ".pnpm-workspace-state.json", ".pnpm-workspace-state-v1.json", ".yarn-integrity")
+_NOTES = (
+    ".package-lock.json",
+    ".modules.yaml",
+    ".pnpm-workspace-state.json",
+    ".pnpm-workspace-state-v1.json",
+    ".yarn-integrity",
+)
 
 _ENV = {
     "HOME": "/tmp",  # noqa: S108  inside the build container
