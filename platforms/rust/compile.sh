@@ -1,4 +1,4 @@
-# Compiles the programs of a cargo workspace into /opt/app/bin. $@ says which: -p PACKAGE --bin PROGRAM …
+# Compiles programs of a cargo workspace; /opt/app/bin starts them. $@ says which: -p PACKAGE --bin PROGRAM …
 # What the last build of this app compiled is in /cache-app, and every file of the tree here is of 1980: cargo, which
 # goes by times, is shown the times of a working tree instead, so that what changed since is compiled again.
 # shellcheck shell=bash
@@ -83,9 +83,15 @@ fi
 cargo build --release --locked --target $target "$@"
 mv /tmp/files "$state/files"
 
-mkdir -p /opt/app/bin
+# As process 1 a program without a handler of its own ignores the signal to end; not so below tini.
+mkdir -p /opt/app/bin /opt/app/libexec
 while [ $# -gt 0 ]; do
-  [ "$1" != --bin ] || install -m 755 "$CARGO_TARGET_DIR/$target/release/$2" /opt/app/bin/
+  if [ "$1" = --bin ]; then
+    program=/opt/app/libexec/$2
+    install -m 755 "$CARGO_TARGET_DIR/$target/release/$2" "$program"
+    printf '%s\n' '#!/bin/sh' "test \$\$ != 1 || exec tini -- $program \"\$@\"" "exec $program \"\$@\"" >"/opt/app/bin/$2"
+    chmod 755 "/opt/app/bin/$2"
+  fi
   shift
 done
 # What no build needs any more is found by none but the next cold build.

@@ -71,7 +71,7 @@ def plan(source: Source, platform: Platform, version: str | None, start: Start |
         Reason(f"{name}={value}", ".sqlx is there") for name, value in step.env.items() if name == "SQLX_OFFLINE"
     ]
     reasons.append(Reason(f"start: {choice.start.line}", choice.start.because))
-    left_out = (*LEFT_OUT, *_test_folders(source, workspace), *_vendored(source, workspace))
+    left_out = (*LEFT_OUT, *_test_folders(workspace), *_vendored(source, workspace))
     return Plan("rust", chosen, choice.start.line, tuple(reasons), (step,), env, tuple(warnings), left_out)
 
 
@@ -133,11 +133,10 @@ def _warnings(source: Source, choice: Choice) -> Iterator[str]:
                 return
 
 
-def _test_folders(source: Source, workspace: Workspace) -> Iterator[str]:
+def _test_folders(workspace: Workspace) -> Iterator[str]:
     for package in workspace.packages:
         for name in ("tests", "benches", "examples"):
-            folder = posixpath.normpath(posixpath.join(source.folder, package.folder, name))
-            yield f"/{folder}/"
+            yield from _pattern(posixpath.join(package.folder, name))
 
 
 def _vendored(source: Source, workspace: Workspace) -> Iterator[str]:
@@ -146,4 +145,11 @@ def _vendored(source: Source, workspace: Workspace) -> Iterator[str]:
         sources = manifests.document(source, posixpath.join(workspace.folder, ".cargo", name)).get("source", {})
         for table in sources.values():
             if "directory" in table:
-                yield f"/{posixpath.normpath(posixpath.join(source.folder, workspace.folder, table['directory']))}/"
+                yield from _pattern(posixpath.join(workspace.folder, table["directory"]))
+
+
+def _pattern(folder: str) -> Iterator[str]:
+    """The pattern of a folder where it lies in the app's own."""
+    path = posixpath.normpath(folder)
+    if not path.startswith(".."):
+        yield f"/{path}/"

@@ -1,0 +1,5 @@
+fn main() {
+    for item in catalogue::items() {
+        println!("ordering {item}");
+    }
+}
