@@ -320,6 +320,7 @@ complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subc
 complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from use' -l quiet -d 'No progress; warnings and errors only.'
 complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from use' -l timeout -d 'Give up after this long: 90s, 5m.'
 complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from configure' -l app -d 'The app, without its nucleo.yml.'
+complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from configure' -l architectures -d 'Those of the nodes: amd64, arm64 or both, with a comma.'
 complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from configure' -l base-domain -d 'Apps are at NAME.BASE-DOMAIN.'
 complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from configure' -l directory -d 'The folder with nucleo.yml.'
 complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from configure' -l env -d 'An environment of nucleo.yml.'

@@ -60,8 +60,11 @@ def install_script(packages: Sequence[str]) -> str:
         return ""
     return f"""
 export DEBIAN_FRONTEND=noninteractive
-apt-get -o Acquire::Retries=3 --quiet=2 update
-apt-get -o Acquire::Retries=3 --quiet=2 --yes --no-install-recommends install -- {" ".join(packages)}
+get() {{
+  apt-get -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 --quiet=2 "$@" >/tmp/apt.log || {{ cat /tmp/apt.log; exit 1; }}
+}}
+get update
+get --yes --no-install-recommends install -- {" ".join(packages)}
 """
 
 
@@ -81,7 +84,7 @@ def make_base(suite: str, architecture: str, target: Path, host: Host) -> Work[N
         raise BuildFailed(
             f"The base image of Debian {suite} for {architecture} could not be made",
             "Check that the Debian mirror answers; for another architecture than this machine's, install "
-            "qemu-user-static; then run the same command again",
+            "qemu-user-static and arch-test; then run the same command again",
             {"output": lines[-_LAST_LINES:]},
         )
 
