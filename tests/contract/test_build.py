@@ -13,8 +13,10 @@ import pytest
 from nucleo_cli.adapters.docker import Engine
 from nucleo_cli.adapters.registry import Registry
 from nucleo_cli.builder import bases, platforms
+from nucleo_cli.builder.bases import Wanted
 from nucleo_cli.builder.build import build, cached
 from nucleo_cli.builder.container import OWNER, ROLE
+from nucleo_cli.builder.host import Host
 from nucleo_cli.builder.plans import plan_app
 from nucleo_cli.builder.source import read_source
 from nucleo_cli.domain.app import App
@@ -83,9 +85,11 @@ def builder(registry: RegistryServer, engine: Engine) -> Iterator[Builder]:
     found = Builder(registry, engine)
     yield found
     python = platforms.load("python")
-    base = bases.lookup(found.client, python, python.default, "build", platforms.architecture())
-    if base is not None:
-        engine.remove_image(found.client.reference(base.repository, base.digest))
+    for role in ("run", "build"):
+        wanted = Wanted(python, python.default, platforms.architecture(), (), found.client, refuse, Settings(), Host())
+        base = bases.lookup(wanted, role)
+        if base is not None:
+            engine.remove_image(found.client.reference(base.repository, base.digest))
     found.client.close()
 
 
@@ -151,7 +155,7 @@ def test_a_changed_line_starts_no_container_and_changes_one_layer(builder: Build
     before = builder.manifest("shop", builder.build(app))["layers"]
     (app / "app.py").write_text((app / "app.py").read_text().replace("requirements", "changed"))
     after = builder.manifest("shop", builder.build(app, idle=True))["layers"]
-    assert [one == other for one, other in zip(before, after, strict=True)] == [True, True, False]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [True, True, True, False]
 
 
 def test_another_app_with_the_same_requirements_runs_no_step(builder: Builder, app: Path) -> None:
@@ -162,11 +166,12 @@ def test_another_app_with_the_same_requirements_runs_no_step(builder: Builder, a
 
 def test_the_plan_knows_what_was_built(builder: Builder, app: Path) -> None:
     source = read_source(app)
-    plan = plan_app(App("shop", app, "python"), source)
+    described = App("shop", app, "python")
+    plan = plan_app(described, source)
     builder.build(app)
-    assert cached(plan, source, builder.client) == [True]
+    assert cached(described, plan, source, builder.settings, builder.client) == [True]
     (app / "requirements.txt").write_text("flask==3.1.2\ngunicorn==27.0.1\n")
-    assert cached(plan, read_source(app), builder.client) == [False]
+    assert cached(described, plan, read_source(app), builder.settings, builder.client) == [False]
 
 
 def test_the_image_says_what_it_is_and_runs_as_nobody(builder: Builder, app: Path) -> None:
