@@ -33,46 +33,13 @@ export CARGO_TARGET_DIR=$state/target
 # Of another image, or of a clock that has gone back since, nothing is of use.
 image=$(sha256sum </var/lib/dpkg/status)
 touch "$state/now"
-if [ "$image" != "$(cat "$state/image" 2>/dev/null)" ] || [ "$state/files" -nt "$state/now" ]; then
-  rm -rf "$CARGO_TARGET_DIR" "$state/files"
+if [ "$image" != "$(cat "$state/image" 2>/dev/null)" ] || [ "$state/end" -nt "$state/now" ]; then
+  rm -rf "$CARGO_TARGET_DIR" "$state/files" "$state/end"
   printf '%s\n' "$image" >"$state/image"
 fi
+trap 'touch "$state/end"' EXIT
 
-# Each file as `HASH  PATH`. A changed module makes its package new, and each package with a build script besides; any
-# other change makes everything new: macros and build scripts read what they like. Should this build fail, what changed
-# stays changed for the next one.
-here=$PWD
-cd /app
-{
-  find . -type f -print0 | xargs -0 -r sha256sum
-  find . -type l -printf 'link  %p -> %l .\n'
-} | LC_ALL=C sort >/tmp/files
-: >>"$state/files"
-LC_ALL=C comm -3 "$state/files" /tmp/files | tr -d '\t' >/tmp/changed
-{
-  LC_ALL=C comm -12 "$state/files" /tmp/files
-  sed 's/^[^ ]*/changed/' /tmp/changed
-} | LC_ALL=C sort -u >"$state/files.part"
-mv "$state/files.part" "$state/files"
-find . -exec touch -h -d @315532800 {} +
-if [ ! -d "$CARGO_TARGET_DIR" ] || grep -qv '^[^\\].*\.rs$' /tmp/changed; then
-  find . -exec touch -h {} +
-else
-  awk '
-    function owner(path) {
-      do sub(/\/[^\/]*$/, "", path); while (path != "." && !((path "/Cargo.toml") in tree))
-      return path
-    }
-    { path = substr($0, index($0, "  ") + 2) }
-    FILENAME == "/tmp/files" { tree[path]; next }
-    { new[owner(path)] }
-    END {
-      if (FNR && FILENAME == "/tmp/changed") for (path in tree) if (path ~ /\/build\.rs$/) new[owner(path)]
-      for (path in tree) if (owner(path) in new) print path
-    }
-  ' /tmp/files /tmp/changed | xargs -r -d '\n' touch -h
-fi
-cd "$here"
+bash "${BASH_SOURCE%/*}/nucleo-times.sh" /app "$state"
 
 # --- cargo -------------------------------------------------------------------------------------------------------------
 name=${target//-/_}
@@ -81,7 +48,7 @@ if [ "$NUCLEO_ARCH" != "$(dpkg --print-architecture)" ]; then
   export PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG_LIBDIR=/usr/lib/$gnu/pkgconfig:/usr/share/pkgconfig
 fi
 cargo build --release --locked --target $target "$@"
-mv /tmp/files "$state/files"
+mv "$state/files.now" "$state/files"
 
 # As process 1 a program without a handler of its own ignores the signal to end; not so below tini.
 mkdir -p /opt/app/bin /opt/app/libexec

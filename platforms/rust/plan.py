@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from .manifests import Package, Workspace
 
-SCRIPT = "/tmp/nucleo-compile.sh"  # noqa: S108  inside the build container
+# Inside of the build container, by the name that they have here.
+SCRIPTS = {"compile.sh": "/tmp/nucleo-compile.sh", "times.sh": "/tmp/nucleo-times.sh"}  # noqa: S108
 ENV = {
     "PATH": f"{PROGRAMS}:/usr/local/bin:/usr/bin:/bin",
     "HOME": "/tmp",  # noqa: S108  the one folder that an app may write, with its root file system read-only
@@ -89,14 +90,14 @@ def _compile(source: Source, workspace: Workspace, choice: Choice) -> Step:
     selected = [*(f"-p {package.name}" for package in choice.packages), *(f"--bin {name}" for name in choice.programs)]
     return Step(
         name="compile",
-        command=f"bash {SCRIPT} {' '.join(selected)}",
+        command=f"bash {SCRIPTS['compile.sh']} {' '.join(selected)}",
         output=PROGRAMS.rpartition("/")[0],
         reason=f"{workspace.lock} and the code of {', '.join(package.name for package in choice.packages)}",
         inputs=tuple(
             path for path in manifests.inputs(source, workspace, choice.packages) if not _NEVER_READ.search(path)
         ),
         env=env,
-        files={SCRIPT: (Path(__file__).parent / "compile.sh").read_text("utf-8")},
+        files={path: (Path(__file__).parent / name).read_text("utf-8") for name, path in SCRIPTS.items()},
     )
 
 

@@ -1,6 +1,7 @@
 """The rust platform: what it makes of a tree."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ from nucleo_cli.domain.build import Plan, Reason, Start
 from nucleo_cli.errors import BuildFailed
 
 RUST = platforms.load("rust")
+SCRIPTS = Path(__file__).parents[3] / "platforms" / "rust"
 MAIN = "fn main() {}\n"
 LOCK = "version = 4\n"
 PACKAGE = '[package]\nname = "shop"\nversion = "0.1.0"\nedition = "2024"\n'
@@ -60,7 +62,7 @@ def test_the_smallest_app(tmp_path: Path) -> None:
 
 
 def test_the_example_is_planned() -> None:
-    source = read_source(Path(__file__).parents[3] / "platforms" / "rust" / "example")
+    source = read_source(SCRIPTS / "example")
     assert platforms.planner("rust")(source, RUST, None, None).warnings == ()
 
 
@@ -410,11 +412,152 @@ def test_what_cargo_never_reads_is_no_input(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-# What the failures of platform.yml know
+# The times that cargo sees: what changed since the last build that succeeded is new, the rest is old
+
+TREE = {
+    "Cargo.toml": '[workspace]\nmembers = ["a", "b", "c"]\n',
+    "a/Cargo.toml": package("a"),
+    "a/src/main.rs": MAIN,
+    "a/src/part.rs": "",
+    "b/Cargo.toml": package("b"),
+    "b/src/lib.rs": "",
+    "c/Cargo.toml": package("c"),
+    "c/build.rs": MAIN,
+    "c/src/lib.rs": "",
+    "templates/hello.html": "hello",
+}
+OF_A = {"a/Cargo.toml", "a/src/main.rs", "a/src/part.rs"}
+OF_B = {"b/Cargo.toml", "b/src/lib.rs"}
+OF_C = {"c/Cargo.toml", "c/build.rs", "c/src/lib.rs"}
+OLD = 315532800
 
 
-def test_the_script_is_a_valid_one() -> None:
-    script = Path(__file__).parents[3] / "platforms" / "rust" / "compile.sh"
-    bash = shutil.which("bash")
-    assert bash
-    assert subprocess.run([bash, "-n", script], check=False).returncode == 0
+class Tree:
+    """A tree as each build gets it, and what is remembered from one to the next."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files = dict(TREE)
+        (folder / "state").mkdir()
+
+    def build(self, succeeds: bool = True) -> set[str]:
+        """The files that are new to cargo."""
+        tree, state = self.folder / "tree", self.folder / "state"
+        shutil.rmtree(tree, ignore_errors=True)
+        for name, text in self.files.items():
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).write_text(text)
+        subprocess.run(["/bin/bash", SCRIPTS / "times.sh", tree, state], check=True)
+        if succeeds:
+            (state / "files.now").rename(state / "files")
+        return {name for name in self.files if (tree / name).stat().st_mtime != OLD}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    return Tree(tmp_path)
+
+
+def test_what_was_never_built_is_new(tree: Tree) -> None:
+    assert tree.build() == {*TREE}
+
+
+def test_what_did_not_change_is_old(tree: Tree) -> None:
+    tree.build()
+    assert tree.build() == set()
+
+
+def test_a_changed_module_makes_its_package_new_and_those_with_a_build_script(tree: Tree) -> None:
+    tree.build()
+    tree.files["a/src/part.rs"] = "// changed"
+    assert tree.build() == OF_A | OF_C
+    assert tree.build() == set()
+
+
+def test_a_module_that_goes_or_comes_is_a_change(tree: Tree) -> None:
+    tree.build()
+    del tree.files["a/src/part.rs"]
+    assert tree.build() == OF_A - {"a/src/part.rs"} | OF_C
+    tree.files["b/src/new module.rs"] = ""
+    assert tree.build() == OF_B | OF_C | {"b/src/new module.rs"}
+
+
+@pytest.mark.parametrize("name", ["templates/hello.html", "b/Cargo.toml", "a/new.sql"])
+def test_any_other_change_makes_all_new(tree: Tree, name: str) -> None:
+    tree.build()
+    tree.files[name] = "# changed"
+    assert tree.build() == {*tree.files}
+
+
+def test_a_file_that_is_gone_makes_all_new(tree: Tree) -> None:
+    tree.build()
+    del tree.files["templates/hello.html"]
+    assert tree.build() == {*tree.files}
+
+
+def test_after_a_build_that_failed_its_changes_are_new_again_even_when_taken_back(tree: Tree) -> None:
+    tree.build()
+    tree.files["a/src/part.rs"] = "// a mistake"
+    tree.build(succeeds=False)
+    assert tree.build(succeeds=False) == OF_A | OF_C
+    tree.files["a/src/part.rs"] = TREE["a/src/part.rs"]
+    assert tree.build() == OF_A | OF_C
+    assert tree.build() == set()
+
+
+def test_a_removal_in_a_build_that_failed_stays_a_change(tree: Tree) -> None:
+    tree.build()
+    del tree.files["a/src/part.rs"]
+    tree.build(succeeds=False)
+    assert tree.build() == OF_A - {"a/src/part.rs"} | OF_C
+
+
+def test_a_first_build_that_failed_leaves_all_new(tree: Tree) -> None:
+    tree.build(succeeds=False)
+    assert tree.build() == {*TREE}
+
+
+# What a failed build printed, and what it means
+
+
+@pytest.mark.parametrize(
+    ("printed", "message"),
+    [
+        (
+            "error: cannot update the lock file /app/Cargo.lock because --locked was passed to prevent this",
+            "Cargo.lock does not match Cargo.toml",
+        ),
+        ("error: no matching package named `axumm` found", "A package that Cargo.toml names does not exist"),
+        (
+            "The system library `libsodium` required by crate `libsodium-sys` was not found.",
+            "The crate libsodium-sys needs the C library libsodium",
+        ),
+        ("  rustc 1.85.1 is not supported by the following package:", "A package asks for a newer Rust"),
+        (
+            "error[E0554]: `#![feature]` may not be used on the stable release channel",
+            "The code needs a nightly Rust, and this platform has stable ones",
+        ),
+        ("error: linker `clang` not found", "The linker that .cargo/config.toml names is not in the build image"),
+        (
+            "error: set `DATABASE_URL` to use query macros online, or run `cargo sqlx prepare`",
+            "sqlx checks its queries at build time, and there is neither a database nor what it remembers of one",
+        ),
+        (
+            "  process didn't exit successfully: `rustc --crate-name x` (signal: 9, SIGKILL: kill)",
+            "The compiler was killed, most likely for lack of memory",
+        ),
+        ("warning: spurious network error (3 tries remaining)", "The registry does not answer"),
+        ('error: could not compile `shop` (bin "shop") due to 1 previous error', "shop does not compile"),
+    ],
+)
+def test_failures(printed: str, message: str) -> None:
+    known = next(one for one in RUST.failures if re.search(one.match, printed))
+    found = re.search(known.match, printed)
+    assert found
+    words = {name: value or "" for name, value in found.groupdict().items()}
+    assert re.sub(r"\{(\w+)\}", lambda place: words.get(place[1], place[0]), known.message) == message
+
+
+@pytest.mark.parametrize("name", ["compile.sh", "times.sh"])
+def test_the_scripts_are_valid(name: str) -> None:
+    assert subprocess.run(["/bin/bash", "-n", SCRIPTS / name], check=False).returncode == 0
