@@ -1,7 +1,7 @@
 # `make` lists the targets. Each one can be run on its own; all of them set the machine up first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup test-setup demo test lint format unit contract packaging e2e bench clean
+.PHONY: help setup test-setup bench-setup demo test lint format unit contract packaging e2e bench clean
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -21,6 +21,9 @@ setup: ## Install what is missing; make .venv with the program at .venv/bin/nucl
 
 test-setup:
 	@bash .ci/setup test
+
+bench-setup:
+	@bash .ci/setup bench
 
 demo: setup ## Start a local Kubernetes and deploy the Python example to it
 	@bash .ci/demo
@@ -50,7 +53,7 @@ packaging: test-setup ## The wheel, installed clean
 e2e: test-setup ## The installed program against a real cluster; NUCLEO_KEEP=1 leaves it running
 	@$(PYTEST) tests/e2e
 
-bench: test-setup ## Measure the budgets beside the raw tools; ONLY=builds APPS=gin SCENARIOS=one-line RUNS=3 CLUSTER=local JSON=bench.json
+bench: bench-setup ## Measure the budgets beside the raw tools; ONLY=builds APPS=gin SCENARIOS=one-line RUNS=3 CLUSTER=local JSON=bench.json
 	@$(BIN)/python -m tests.bench $(ONLY:%=--only %) $(APPS:%=--apps %) $(SCENARIOS:%=--scenarios %) $(RUNS:%=--runs %) $(CLUSTER:%=--cluster %) $(JSON:%=--json %)
 
 clean: ## Remove what building and testing left in this folder; cluster and caches stay

@@ -127,7 +127,7 @@ class Ground:
         for depth in (4, 5):
             listing = ["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}@{{.Digest}}"]
             found = run([*listing, "--filter", f"reference={self.address}{'/*' * depth}"], env).stdout.split()
-            if names := list(dict.fromkeys(_name(each) for each in found)):
+            if names := sorted({_name(each) for each in found} - {""}):
                 run(["docker", "image", "rm", "--force", *names], env)
         run(["docker", "image", "prune", "--force", "--filter", f"label={LABEL}"], env)
 
@@ -136,7 +136,9 @@ def _name(listed: str) -> str:
     """By tag, else by digest: an image's id would do only where no other image is built on it."""
     name, _, digest = listed.partition("@")
     repository, _, tag = name.rpartition(":")
-    return f"{repository}@{digest}" if tag == "<none>" else name
+    if tag != "<none>":
+        return name
+    return "" if digest in ("", "<none>") else f"{repository}@{digest}"
 
 
 @dataclass(frozen=True, slots=True)
