@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 VENV = "/app/.venv"
 # What a lock file says, in the form that uv installs.
 EXPORTED = "/tmp/requirements.txt"  # noqa: S108  inside the build container
+_CACHE = "/cache/uv"
 _VERIFY = "/tmp/verify.py"  # noqa: S108
 
 _INSTALL = f"uv pip install --python {VENV} --compile-bytecode"
 _CREATE = f"uv venv --quiet --python /usr/bin/python3 {VENV}"
-_ENV = {"UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never", "UV_CACHE_DIR": "/cache/uv", "UV_NO_PROGRESS": "1"}
+_ENV = {"UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never", "UV_CACHE_DIR": _CACHE, "UV_NO_PROGRESS": "1"}
 # In uv_cache.json uv notes when a package of the tree was changed, which would make each build's layer another one.
 _FORGET_TIMES = (
     f"find {VENV} -name uv_cache.json -delete",
@@ -129,7 +130,7 @@ def install(source: Source, manifest: Manifest, platform: Platform, version: str
         commands += _FORGET_TIMES
     if own:
         commands.append(package.INSTALL)
-    commands.append(f"{VENV}/bin/python -I {_VERIFY} {VENV}")
+    commands.append(f"{VENV}/bin/python -I {_VERIFY} {VENV} {_CACHE}")
     return Step(
         name="dependencies",
         command=" && ".join(commands),

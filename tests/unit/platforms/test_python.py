@@ -653,7 +653,7 @@ def test_what_was_installed_is_verified(tmp_path: Path) -> None:
     (site / "x.py").write_text("x = 1\n")
     digest = base64.urlsafe_b64encode(hashlib.sha256(b"x = 1\n").digest()).rstrip(b"=").decode()
     (site / "x-1.dist-info" / "RECORD").write_text(f'x.py,sha256={digest},6\nx.pyc,sha256=old,1\n"x-1,d/RECORD",,\n')
-    verify = [sys.executable, "-I", str(FOLDER / "verify.py"), str(tmp_path)]
+    verify = [sys.executable, "-I", str(FOLDER / "verify.py"), str(tmp_path), str(tmp_path / "cache")]
     assert subprocess.run(verify, check=False).returncode == 0
     (site / "x.py").write_text("x = 2\n")
     done = subprocess.run(verify, check=False, capture_output=True, text=True)
@@ -661,6 +661,9 @@ def test_what_was_installed_is_verified(tmp_path: Path) -> None:
     assert re.search(PYTHON.cache_damage, done.stderr)
     (site / "x.py").unlink()
     assert subprocess.run(verify, check=False, capture_output=True).returncode == 1
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "CACHEDIR.TAG").touch()
+    assert subprocess.run(verify, check=False).returncode == 0, "a new cache cannot have come to harm"
 
 
 def test_lists_of_static_files_are_sorted(tmp_path: Path) -> None:
