@@ -1,7 +1,7 @@
 """The composition root: builds each part when a command first asks for it."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +43,17 @@ class Context:
     def configured(self, options: Options) -> "Context":
         """The same composition for other options."""
         return type(self)(options)
+
+    def move_to(self, directory: Path | None) -> None:
+        """Take another folder as the app's, where a command names one. Raises UsageError where -C does so too."""
+        if directory is None:
+            return
+        if self.options.directory != Path():
+            raise UsageError(
+                f'the app\'s folder is given twice: "{directory}" and -C "{self.options.directory}"',
+                "leave one of them out",
+            )
+        self.options = replace(self.options, directory=directory)
 
     @cached_property
     def terminal(self) -> Terminal:

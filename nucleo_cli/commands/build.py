@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from nucleo_cli.commands.options import Folder
 from nucleo_cli.context import Context
 from nucleo_cli.errors import UsageError
 from nucleo_cli.terminal.session import Collected, Session, is_interactive
@@ -14,7 +15,7 @@ NoCache = Annotated[bool, typer.Option("--no-cache", help="Run every step, with 
 Shell = Annotated[str | None, typer.Option("--shell", metavar="STEP", help="A shell where this step would run.")]
 
 
-def command(context: Context, no_cache: NoCache = False, shell: Shell = None) -> int:
+def command(context: Context, folder: Folder = None, no_cache: NoCache = False, shell: Shell = None) -> int:
     """Build and push the image; print its digest.
 
     With --shell nothing is built: a shell opens in the build container, exactly where the step would run. Without a
@@ -23,11 +24,13 @@ def command(context: Context, no_cache: NoCache = False, shell: Shell = None) ->
     \b
     Examples:
       nucleo build
+      nucleo build services/api
       nucleo build --quiet --env production
       nucleo build --json | jq -r .image
       nucleo build --shell dependencies
       echo env | nucleo build --shell dependencies
     """
+    context.move_to(folder)
     if shell is not None:
         if no_cache:
             raise UsageError("--shell and --no-cache do not go together", "leave one of them out")

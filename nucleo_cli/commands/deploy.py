@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from nucleo_cli.commands.options import WaitLock
+from nucleo_cli.commands.options import Folder, WaitLock
 from nucleo_cli.context import Context
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 def command(
     context: Context,
+    folder: Folder = None,
     wait_lock: WaitLock = False,
     no_cache: Annotated[bool, Option("--no-cache", help="Run every build step again.")] = False,
 ) -> None:
@@ -22,9 +23,10 @@ def command(
 
     \b
       nucleo deploy                        the app of this folder
-      nucleo deploy -C services/api        of another one
+      nucleo deploy services/api           of another one
       nucleo deploy -e production --json   for a script
     """
+    context.move_to(folder)
     app = context.app
     from nucleo_cli.workflows.deploy import Wish, deploy
 

@@ -1,5 +1,6 @@
 """nucleo plan."""
 
+from nucleo_cli.commands.options import Folder
 from nucleo_cli.context import Context
 from nucleo_cli.domain.events import Warned
 from nucleo_cli.terminal.clean import clean
@@ -10,14 +11,16 @@ from nucleo_cli.workflows.build import Planned, plan
 _CACHED = {True: "built before", False: "would run", None: ""}
 
 
-def command(context: Context) -> None:
+def command(context: Context, folder: Folder = None) -> None:
     """Show how the image would be built, and why; run nothing.
 
     \b
     Examples:
       nucleo plan
+      nucleo plan services/api
       nucleo plan --json | jq -r .start
     """
+    context.move_to(folder)
     planned = plan(lambda: context.tools, context.app)
     context.terminal.show(planned.document(), lambda: render(planned, context.terminal.style))
     for text in planned.plan.warnings:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from nucleo_cli import config
+from nucleo_cli.commands.options import Folder
 from nucleo_cli.config import schema as schemas
 from nucleo_cli.config.loading import shown
 from nucleo_cli.context import Context
@@ -15,7 +16,7 @@ from nucleo_cli.terminal.clean import clean
 Schema = Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of nucleo.yml instead.")]
 
 
-def command(context: Context, schema: Schema = False) -> int | None:
+def command(context: Context, folder: Folder = None, schema: Schema = False) -> int | None:
     """Check nucleo.yml and print every problem at once.
 
     \b
@@ -25,6 +26,7 @@ def command(context: Context, schema: Schema = False) -> int | None:
       nucleo validate --schema > .nucleo/schema.json
       nucleo validate --json | jq '.problems[].message'
     """
+    context.move_to(folder)
     if schema:
         context.terminal.show(schemas.json_schema(), schemas.text)
         return None

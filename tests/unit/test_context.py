@@ -133,3 +133,12 @@ def test_one_composition_serves_many_options(directory: Path) -> None:
     made = Special().configured(Options(directory=directory))
     assert type(made) is Special
     assert made.app.name == "shop"
+
+
+def test_a_folder_that_a_command_names_is_where_it_works(tmp_path: Path) -> None:
+    context = Context()
+    context.move_to(None)
+    context.move_to(tmp_path)
+    assert context.options.directory == tmp_path
+    with pytest.raises(UsageError, match="given twice"):
+        context.move_to(tmp_path)

@@ -353,4 +353,4 @@ def test_each_error_class_is_in_this_files_table() -> None:
     def find(kind: type[NucleoError]) -> set[str]:
         return {kind.__name__}.union(*map(find, kind.__subclasses__()))
 
-    assert find(NucleoError) - {kind.__name__ for kind, _, _ in ERRORS} <= {"NucleoInterrupted"}
+    assert find(NucleoError) - {kind.__name__ for kind, _, _ in ERRORS} <= {"NucleoInterrupted", "StepFailed"}

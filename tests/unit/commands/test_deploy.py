@@ -26,7 +26,7 @@ def test_for_machines(app: Shop) -> None:
     document = Program(app)("deploy", "--json").json
     assert set(document) == {
         *("app", "environment", "namespace", "release", "image"),
-        *("commit", "dirty", "url", "changed", "phases"),
+        *("commit", "dirty", "url", "changed", "phases", "steps"),
     }
 
 
