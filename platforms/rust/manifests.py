@@ -82,7 +82,9 @@ def find(source: Source) -> Workspace:
     folder = _root(source, own)
     top = document(source, posixpath.join(folder, MANIFEST))
     package = _package(source, "", own) if "package" in own else None
-    members = [_package(source, each) for each in _members(source, folder, top) if each]
+    table = top.get("workspace", {})
+    folders = _members(source, folder, table.get("default-members") or table.get("members", ()))
+    members = [_package(source, each) for each in folders if each]
     packages = tuple(one for one in (package, *members) if one is not None)
     found = Workspace(folder, top, packages, package)
     _check(source, found, own)
@@ -93,12 +95,12 @@ def inputs(source: Source, workspace: Workspace, built: tuple[Package, ...]) -> 
     """The files that compiling `built` may read: macros and build scripts can read any, but of the packages that these
     do not depend on cargo looks only at what they are."""
     needed = _closure(source, workspace, {package.folder for package in built})
-    folders = {posixpath.dirname(path) for path in source.tree if posixpath.basename(path) == MANIFEST}
-    skipped = folders - needed - {workspace.folder}
+    members = _members(source, workspace.folder, workspace.manifest.get("workspace", {}).get("members", ()))
+    skipped = {*members} - needed - {workspace.folder}
     found: list[str] = []
     for path in source.tree:
-        owner = owner_of(path, folders)
-        if owner not in skipped or _TARGETS.match(posixpath.relpath(path, owner or ".")):
+        owner = owner_of(path, skipped | needed)
+        if owner not in skipped or _TARGETS.match(_relative(source, path, owner or "")):
             found.append(path)
     return tuple(found)
 
@@ -171,20 +173,23 @@ def _root(source: Source, own: Mapping[str, Any]) -> str:
         above = "/".join([".."] * depth)
         table = document(source, f"{above}/{MANIFEST}").get("workspace")
         if table is not None:
-            here = PurePosixPath(source.folder).relative_to(posixpath.normpath(posixpath.join(source.folder, above)))
-            return "" if _excluded(str(here), table) else above
+            return "" if _excluded(_relative(source, "", above), table) else above
     return ""
 
 
-def _members(source: Source, folder: str, top: Mapping[str, Any]) -> Iterator[str]:
-    """The folders of the members; only the default ones where cargo would build no others."""
-    table = top.get("workspace", {})
-    patterns = table.get("default-members") or table.get("members", ())
-    folders = sorted({posixpath.dirname(path) for path in source.tree if posixpath.basename(path) == MANIFEST})
-    for each in folders:
-        inner = posixpath.relpath(each or ".", folder or ".")
-        if not _excluded(inner, table) and any(_matches(inner, pattern) for pattern in patterns):
+def _members(source: Source, folder: str, patterns: Iterable[str]) -> Iterator[str]:
+    """The folders of packages that match the patterns of the manifest in `folder`."""
+    excluded = document(source, posixpath.join(folder, MANIFEST)).get("workspace", {})
+    for each in sorted({posixpath.dirname(path) for path in source.tree if posixpath.basename(path) == MANIFEST}):
+        inner = _relative(source, each, folder)
+        if not _excluded(inner, excluded) and any(_matches(inner, pattern) for pattern in patterns):
             yield each
+
+
+def _relative(source: Source, path: str, folder: str) -> str:
+    """A path as seen from a folder; both are relative to the app's, and may lie above it."""
+    here = posixpath.join("/", source.folder)
+    return posixpath.relpath(posixpath.join(here, path), posixpath.join(here, folder))
 
 
 def _matches(folder: str, pattern: str) -> bool:

@@ -261,7 +261,8 @@ def test_the_member_with_a_web_framework(tmp_path: Path) -> None:
 
 
 def test_what_a_member_does_not_depend_on_is_no_input(tmp_path: Path) -> None:
-    inputs = plan(tmp_path, {**workspace(), "templates/a.html": ""}).steps[0].inputs
+    inputs = plan(tmp_path, {**workspace(), "templates/a.html": "", "skeleton/Cargo.toml": ""}).steps[0].inputs
+    assert "skeleton/Cargo.toml" in inputs
     assert {"crates/core/src/lib.rs", "crates/tool/Cargo.toml", "crates/tool/src/main.rs", "templates/a.html"} <= {
         *inputs
     }
