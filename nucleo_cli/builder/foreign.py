@@ -14,13 +14,13 @@ from nucleo_cli.config.kinds import did_you_mean
 from nucleo_cli.domain.build import Plan
 from nucleo_cli.errors import NucleoError
 
-_KEYS: Mapping[str, type] = {
+KEYS: Mapping[str, type] = {
     **dict.fromkeys(("default", "setup", "cache_damage"), str),
     **dict.fromkeys(("detect", "runtime", "caches", "app_caches", "host_env", "failures"), list),
     **dict.fromkeys(("versions", "packages", "tools", "host_files"), dict),
     **dict.fromkeys(("cross", "read_only_root"), bool),
 }
-_VERSION_KEYS: Mapping[str, type] = {"suite": str, "until": date, "tools": dict, "run": list, "build": list}
+VERSION_KEYS: Mapping[str, type] = {"suite": str, "until": date, "tools": dict, "run": list, "build": list}
 _FAILURE = ("match", "message", "hint")
 _REQUIRED = ("detect", "default", "versions")
 _KINDS = {str: "text, in quotes", list: "a list", dict: "a mapping", bool: "true or false", date: "a day: 2028-04-30"}
@@ -78,14 +78,14 @@ def _said(error: Exception) -> str:
 
 def _check(document: Any) -> None:
     """Raises ValueError with the first mistake."""
-    _check_keys("", document, _KEYS)
+    _check_keys("", document, KEYS)
     for key in _REQUIRED:
         if not document.get(key):
             raise ValueError(f"{key} is missing")
     for name, version in document["versions"].items():
         if not isinstance(name, str):
             raise ValueError(f"versions: {name} needs quotes")
-        _check_keys(f"versions.{name}.", version, _VERSION_KEYS)
+        _check_keys(f"versions.{name}.", version, VERSION_KEYS)
         if "suite" not in version:
             raise ValueError(f"versions.{name}.suite is missing")
     if document["default"] not in document["versions"]:

@@ -1,6 +1,8 @@
 """Platforms of other packages: what is wrong with one is one error that names it."""
 
+import re
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from nucleo_cli import assets
 from nucleo_cli.assets import PlatformFolder
 from nucleo_cli.builder import foreign
 from nucleo_cli.builder.source import read_source
-from nucleo_cli.domain.build import Plan
+from nucleo_cli.domain.build import Plan, Step
 from nucleo_cli.errors import BuildFailed, NucleoError
 
 WHOLE = {"detect": ["x"], "default": "1", "versions": {"1": {"suite": "trixie"}}}
@@ -99,3 +101,14 @@ def test_its_own_errors_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     own = "from nucleo_cli.errors import BuildFailed\ndef plan(*_): raise BuildFailed('no such thing')"
     with pytest.raises(BuildFailed, match=r"^no such thing$"):
         planned(made(tmp_path, __init__="", plan=own), tmp_path, monkeypatch)
+
+
+def test_the_documented_example_has_every_key(tmp_path: Path) -> None:
+    text = (assets.folder("platforms") / "README.md").read_text("utf-8")
+    (example,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    document = foreign.read(made(tmp_path, example))
+    assert document.keys() == foreign.KEYS.keys()
+    versions = [set(each) for each in document["versions"].values()]
+    assert set().union(*versions) == foreign.VERSION_KEYS.keys()
+    for name in (field.name for field in fields(Step)):
+        assert re.search(rf"\b{name}\b", text), f"{name} of a step is not explained"
