@@ -118,15 +118,24 @@ def is_next(app: Package) -> bool:
     return "next" in app.dependencies
 
 
+def next_folder(source: Source) -> str:
+    """Where Next.js builds."""
+    return _option(source, "next.config", "distDir") or ".next"
+
+
+def names_its_build(source: Source) -> bool:
+    """Whether the app tells Next.js what to call a build."""
+    return _says(source, "next.config", r"generateBuildId|deploymentId")
+
+
 def is_standalone(source: Source) -> bool:
     """Whether Next.js is told to write a server that brings the packages it needs."""
     return _says(source, "next.config", r"""output:\s*["']standalone["']""")
 
 
 def _next(source: Source) -> Server:
-    folder = _option(source, "next.config", "distDir") or ".next"
     if is_standalone(source):
-        standalone = f"{folder}/standalone"
+        standalone = f"{next_folder(source)}/standalone"
         # In a container HOSTNAME is the container's name, and the server would listen there alone.
         return Server("Next.js, standalone", f"node {standalone}/server.js", standalone, (("HOSTNAME", "0.0.0.0"),))  # noqa: S104
     return Server("Next.js", "next start")

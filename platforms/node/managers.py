@@ -31,8 +31,14 @@ _SETTINGS = (
     *(".npmrc", ".yarnrc", ".yarnrc.yml", ".pnpmfile.cjs", ".pnpmfile.mjs", "pnpm-workspace.yaml"),
     *(".yarn/releases/*", ".yarn/plugins/*", ".yarn/patches/*", ".yarn/cache/*", "patches/*", ".pnpm/*"),
 )
+# By the format of the lock file, the last version that leaves it as it is; the image has those for the newest formats.
 _PNPM_OF_LOCK = {"5.3": "6.35.1", "5.4": "7.33.7", "6.0": "8.15.9", "6.1": "8.15.9"}
-_BERRY_OF_LOCK = {"4": "2.4.2", "5": "3.8.7", "6": "3.8.7", "7": "3.8.7"}
+_BERRY_OF_LOCK = {"4": "2.4.2", "5": "3.8.7", "6": "3.8.7", "7": "3.8.7", "8": "4.13.0", "9": "4.14.1"}
+# `focus` installs what the lock file does not know, too.
+_BERRY_CHECK = (
+    "cp yarn.lock /tmp/yarn.lock && yarn install --mode=update-lockfile && { cmp -s yarn.lock /tmp/yarn.lock"
+    " || { echo 'YN0028: package.json and yarn.lock do not agree'; exit 1; }; }"
+)
 _EXACT = re.compile(r"(npm|pnpm|yarn|bun)@(\d+\.\d+\.\d+[\w.-]*)(?:\+[\w.=/+-]+)?")
 _PLAIN_PATH = "/opt/node/bin:/opt/tools/bin:/usr/local/bin:/usr/bin:/bin"
 # What managers write down about when and where they installed.
@@ -187,6 +193,7 @@ def _install(source: Source, project: Project, manager: Manager, production: boo
         case _:
             yield from _berry_settings(source, project)
             if production and _focuses(source, project, manager):
+                yield _BERRY_CHECK
                 yield f"yarn workspaces focus --production {json.dumps(member) if member else ''}".rstrip()
             else:
                 yield "yarn install --immutable"
@@ -217,6 +224,8 @@ def _versioned(
 ) -> Manager:
     text = source.read(project.root.folder + lock) or "" if lock else ""
     because = f"from {lock}" if lock else "the default"
+    settings = source.read(f"{project.root.folder}.yarnrc.yml") or ""
+    committed = re.search(r"^yarnPath:\s*\S*yarn-(\d[\w.-]*)\.cjs", settings, re.MULTILINE) if name == "yarn" else None
     if name == "yarn":
         berry = re.search(r"^__metadata:\s+version: (\d+)", text, re.MULTILINE)
         if berry or (asked and not asked.startswith("1.")):
@@ -225,6 +234,8 @@ def _versioned(
     else:
         found = re.search(r"^lockfileVersion: '?([\d.]+)'?", text, re.MULTILINE) if name == "pnpm" else None
         version = _PNPM_OF_LOCK.get(found.group(1)) if found else None
+    if committed:  # the image's yarn hands over to it
+        return Manager("berry", committed.group(1), lock, "from yarnPath in .yarnrc.yml", in_image=True)
     if asked is not None:
         version, because = asked, "from packageManager in package.json"
     version = version or platform.tools[name]

@@ -1,10 +1,10 @@
-// Makes two builds of Next.js the same: node steady.mjs FOLDER BUILD_ID SECRET. Next.js draws the name of a build and
-// the keys of its preview mode at random; they are replaced by ones of the same length that are made of the arguments.
+// Makes two builds of Next.js the same: node steady.mjs FOLDER BUILD_ID SECRET [EXPORTED]. Next.js draws the name of a
+// build and the keys of its preview mode at random; they are replaced by ones of the same length, made of the arguments.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const [folder, build, secret] = process.argv.slice(2);
+const [folder, build, secret, ...exported] = process.argv.slice(2);
 const replaced = [];
 
 const id = readFileSync(join(folder, "BUILD_ID"), "utf8").trim();
@@ -16,7 +16,7 @@ for (const [name, value] of Object.entries(keys ?? {})) {
   const made = createHash("sha256").update(`${name} ${secret}`).digest("hex");
   if (/^[0-9a-f]{32,64}$/.test(value)) replaced.push([value, made.slice(0, value.length)]);
 }
-walk(folder);
+for (const each of [folder, ...exported]) walk(each);
 
 function walk(path) {
   for (const entry of readdirSync(path, { withFileTypes: true })) {

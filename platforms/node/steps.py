@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -37,6 +39,10 @@ _BUILD_ENV = {
 # What bundlers keep for their next run, below the app's folder, and the package that keeps it.
 _CACHES = {"node_modules/.cache": "", ".next/cache": "next", ".angular/cache": "@angular/cli"}
 _NOT_SHIPPED = (*_CACHES, "node_modules/.vite", "node_modules/.vite-temp", ".turbo", ".parcel-cache", ".nx/cache")
+
+
+_STEADY = "/tmp/nucleo-steady.mjs"  # noqa: S108  inside the build container
+_KEY = "NEXT_SERVER_ACTIONS_ENCRYPTION_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,14 @@ def _build(
 ) -> Step:
     root = absolute(source, project.root.folder)
     folder = found.site.folder if found.site else found.server.folder if found.server else ""
-    lines = [manager.fetch, *_linked_caches(project.app), *commands, *_afterwards(project, found)]
+    is_next = frameworks.is_next(project.app)
+    files = {
+        **({STATIC_SERVER: _script("serve.mjs")} if found.site else {}),
+        **({_STEADY: _script("steady.mjs")} if is_next else {}),
+    }
+    # Of one's own it is among `build: {secrets: […]}`; drawn by Next.js, pages that are open during a deploy break.
+    secret = f'export {_KEY}="${{{_KEY}:-{_secret(source, project, manager)}}}"' if is_next else ""
+    lines = [manager.fetch, secret, *_linked_caches(project.app), *commands, *_afterwards(source, project, found)]
     return Step(
         name=BUILD,
         command=" && ".join(line for line in lines if line),
@@ -123,7 +136,7 @@ def _build(
         changed_only=whole,
         exclude=tuple(f"{source.app}/{path}" for path in _NOT_SHIPPED) if whole else (),
         env={**manager.env, **_BUILD_ENV},
-        files={STATIC_SERVER: _static_server()} if found.site else {},
+        files=files,
     )
 
 
@@ -171,15 +184,24 @@ def _linked_caches(app: Package) -> Iterator[str]:
             yield f"mkdir -p {kept} {parent} && rm -rf {path} && ln -s {kept} {path}"
 
 
-def _afterwards(project: Project, found: Found) -> Iterator[str]:
+def _afterwards(source: Source, project: Project, found: Found) -> Iterator[str]:
     """What makes the output of a build complete, and the same every time."""
+    if frameworks.is_next(project.app):
+        dist = frameworks.next_folder(source)
+        build = "" if frameworks.names_its_build(source) else source.hash.partition(":")[2]
+        exported = f" {found.site.folder}" if found.site else ""
+        yield f"node {_STEADY} {dist} '{build}' \"${_KEY}\"{exported}"
+        if found.server is not None and (folder := found.server.folder):
+            yield f"if test -d public; then cp -r public {folder}/; fi"
+            yield f"mkdir -p {folder}/{dist} && cp -r {dist}/static {folder}/{dist}/"
     if found.site is not None:
         yield f"node {STATIC_SERVER} {shlex.quote(found.site.folder)} --compress"
-    if frameworks.is_next(project.app) and found.server is not None and found.server.folder:
-        folder = found.server.folder
-        dist = folder.rpartition("/")[0]
-        yield f"if test -d public; then cp -r public {folder}/; fi"
-        yield f"mkdir -p {folder}/{dist} && cp -r {dist}/static {folder}/{dist}/"
+
+
+def _secret(source: Source, project: Project, manager: Manager) -> str:
+    """32 bytes as base64 that stay the same from one build to the next, and that only those with the source know."""
+    text = source.read(project.root.folder + manager.lock) if manager.lock else ""
+    return base64.b64encode(hashlib.sha256(f"{project.app.name}\n{text}".encode()).digest()).decode()
 
 
 def _server() -> Step:
@@ -188,13 +210,13 @@ def _server() -> Step:
         command="true",
         output="/opt/app",
         reason="the files need a server",
-        files={STATIC_SERVER: _static_server()},
+        files={STATIC_SERVER: _script("serve.mjs")},
         once=True,
     )
 
 
-def _static_server() -> str:
-    return Path(__file__).with_name("serve.mjs").read_text("utf-8")
+def _script(name: str) -> str:
+    return Path(__file__).with_name(name).read_text("utf-8")
 
 
 def _warnings(committed: bool, manager: Manager) -> Iterator[str]:

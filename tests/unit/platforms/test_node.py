@@ -16,7 +16,7 @@ NODE = platforms.load("node")
 LOCK = json.dumps({"lockfileVersion": 3, "packages": {}})
 PNPM_LOCK = "lockfileVersion: '9.0'\n"
 YARN_LOCK = "# yarn lockfile v1\n"
-BERRY_LOCK = "__metadata:\n  version: 8\n"
+BERRY_LOCK = "__metadata:\n  version: 10\n"
 
 
 def plan(
