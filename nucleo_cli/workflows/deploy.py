@@ -191,7 +191,7 @@ def _release(work: Change, intent: _Intent, wish: Wish, live: dict[str, int]) ->
 
     app, previous = intent.app, work.history.current
     work.tools.helm()  # where it is missing, that is better known before the build than after it
-    commit = git_facts(app.directory)
+    commit = git_facts(app.directory / app.build.root)
     registry = work.tools.registry(intent.settings)
     image = yield from build(
         app, intent.source, intent.plan, intent.settings, work.tools.engine, registry, commit, no_cache=wish.no_cache

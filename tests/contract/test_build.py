@@ -4,7 +4,9 @@ import gzip
 import json
 import shutil
 import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,7 +21,7 @@ from nucleo_cli.builder.container import OWNER, ROLE
 from nucleo_cli.builder.host import Host
 from nucleo_cli.builder.plans import plan_app
 from nucleo_cli.builder.source import read_source
-from nucleo_cli.domain.app import App
+from nucleo_cli.domain.app import App, Build
 from nucleo_cli.domain.build import GitFacts, Image
 from nucleo_cli.domain.events import Event, Output, PhaseEnded, Work
 from nucleo_cli.domain.settings import Settings
@@ -64,6 +66,17 @@ class Builder:
         try:
             while True:
                 self.events.append(next(work))
+        except StopIteration as end:
+            return end.value
+
+    def built(self, app: App, *, idle: bool = False) -> Image:
+        """A build of an app that is described here rather than by a nucleo.yml."""
+        source = read_source(app.directory, app.build.root)
+        engine = refuse if idle else lambda: self.engine
+        work = build(app, source, plan_app(app, source), self.settings, engine, self.client, COMMIT)
+        try:
+            while True:
+                next(work)
         except StopIteration as end:
             return end.value
 
@@ -119,6 +132,24 @@ def answer(engine: Engine, reference: str) -> str:
         engine.remove_image(reference)
 
 
+def asked(engine: Engine, reference: str) -> str:
+    """What the image of any architecture says over HTTP, with its own command."""
+    engine.pull(reference)
+    ports = {"8080/tcp": ("127.0.0.1", None)}
+    container = engine.create_container(reference, read_only=True, tmpfs={"/tmp": ""}, cap_drop=["ALL"], ports=ports)
+    try:
+        engine.start(container)
+        port = engine.inspect(container)["NetworkSettings"]["Ports"]["8080/tcp"][0]["HostPort"]
+        for _ in range(100):
+            with suppress(OSError):
+                return urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).read().decode()
+            time.sleep(0.1)
+        raise AssertionError("the app does not answer")
+    finally:
+        engine.remove_container(container, volumes=True)
+        engine.remove_image(reference)
+
+
 def left_over(engine: Engine) -> list[dict[str, Any]]:
     return engine.containers({ROLE: "build"})
 
@@ -143,6 +174,47 @@ def test_a_package_of_the_tree_does_not_make_each_build_another(builder: Builder
     (app / "local" / "setup.py").write_text("from setuptools import setup\nsetup(name='local', py_modules=[])\n")
     (app / "requirements.txt").write_text("flask==3.1.3\ngunicorn==27.0.1\n./local\n")
     assert builder.build(app, no_cache=True) == builder.build(app, no_cache=True)
+
+
+@pytest.mark.parametrize("platform", ["go", "rust", "static"])
+def test_one_image_for_two_architectures_runs_on_both(builder: Builder, engine: Engine, platform: str) -> None:
+    folder = Path(__file__).parents[2] / "platforms" / platform / "example"
+    app = App(f"{platform}-both", folder, platform, build=Build(architectures=("amd64", "arm64")))
+    image = builder.built(app)
+    assert image.architectures == ("amd64", "arm64")
+    parts = builder.manifest(app.name, image)["manifests"]
+    assert [part["platform"]["architecture"] for part in parts] == ["amd64", "arm64"]
+    for part in parts:
+        assert "Hello from Nucleo" in asked(engine, builder.client.reference(app.name, part["digest"]))
+    assert builder.built(app, idle=True) == image
+
+
+def test_a_platform_for_one_architecture_says_so(builder: Builder, app: Path) -> None:
+    other = "arm64" if platforms.architecture() == "amd64" else "amd64"
+    wanted = App("shop", app, "python", build=Build(architectures=(other,)))
+    with pytest.raises(BuildFailed, match=f"wanted is {other}") as caught:
+        builder.built(wanted)
+    assert "Build on a machine of that architecture" in caught.value.hint
+
+
+def test_packages_of_nucleo_yml_are_in_both_images(builder: Builder, engine: Engine, app: Path) -> None:
+    described = App("shop", app, "python", build=Build(apt=("tree",)))
+    reference = builder.client.reference("shop", builder.built(described).digest)
+    engine.pull(reference)
+    container = engine.create_container(reference, command=["tree", "--version"])
+    try:
+        engine.start(container)
+        assert engine.wait(container) == 0
+    finally:
+        engine.remove_container(container, volumes=True)
+        engine.remove_image(reference)
+
+
+def test_a_package_that_does_not_exist_is_told(builder: Builder, app: Path) -> None:
+    with pytest.raises(BuildFailed, match="platform image could not be made") as caught:
+        builder.built(App("shop", app, "python", build=Build(apt=("no-such-package-of-nucleo",))))
+    assert "no-such-package-of-nucleo" in "".join(caught.value.details["output"])
+    assert "apt" in caught.value.hint
 
 
 def test_nothing_changed_starts_nothing_and_sends_nothing(builder: Builder, app: Path) -> None:

@@ -138,7 +138,7 @@ def _built_anew(app: Path, settings: Settings) -> str:
     try:
         source = read_source(app, described.build.root)
         plan = plan_app(described, source)
-        commit = facts(app)
+        commit = facts(app / described.build.root)
         work = build(described, source, plan, settings, lambda: engine, registry, commit, no_cache=True)
         while True:
             next(work)
