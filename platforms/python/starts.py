@@ -50,6 +50,7 @@ _NOT_THE_APP = re.compile(
     r"(^|/)(tests?|docs?|examples?|scripts|migrations|alembic|node_modules|\.?venv|site-packages)/"
     r"|(^|/)(test_|conftest)|_test\.py$"
 )
+_MAIN = re.compile(r"""__name__\s*==\s*['"]__main__""")
 _PROGRAMS = ("main.py", "app.py", "server.py", "run.py")
 
 
@@ -106,9 +107,11 @@ def _program(source: Source, dependencies: frozenset[str]) -> Start:
     for path in top:
         if "Dash(" in (source.read(path) or "") and "dash" in dependencies:
             raise BuildFailed(f"{path} makes a Dash app, but not its server", "Add the line: server = app.server")
-    program = next((path for path in _PROGRAMS if path in top and '"__main__"' in (source.read(path) or "")), None)
-    if program is not None:
-        return Start(f"python {program}", f"{program} is a program, of no known framework: it has to listen on $PORT")
+    scripts = {path: f"python {path}" for path in _PROGRAMS if path in top and _MAIN.search(source.read(path) or "")}
+    mains = [path for path in source.paths if path.endswith("/__main__.py") and not _NOT_THE_APP.search(path)]
+    modules = {path: f"python -m {dotted(path).removesuffix('.__main__')}" for path in mains if len(mains) == 1}
+    for path, line in {**scripts, **modules}.items():
+        return Start(line, f"{path} is a program, of no known framework: it has to listen on $PORT")
     raise BuildFailed(
         "No Flask, Django or FastAPI application was found in the code, so it is not known how to start it",
         'Say it in nucleo.yml: cmd: {start: "python shop.py"}',
@@ -131,7 +134,7 @@ def _rank(candidate: Candidate) -> tuple[int, int, bool, str]:
 
 def _candidates(source: Source, dependencies: frozenset[str]) -> Iterator[Candidate]:
     default = UVICORN if dependencies & _ASGI_PACKAGES else GUNICORN
-    words = tuple({name.rpartition(".")[2] for name in FRAMEWORKS} | _FACTORIES | {"Dash"})
+    words = tuple({name.partition(".")[0] for name in FRAMEWORKS} | _FACTORIES | {"Dash"})
     for path in source.paths:
         text = source.read(path) if path.endswith(".py") and not _NOT_THE_APP.search(path) else None
         # Parsing every file of a large tree is slow; a file without these words has nothing to offer.

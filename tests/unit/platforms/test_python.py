@@ -330,6 +330,7 @@ FASTAPI = "from fastapi import FastAPI\napp = FastAPI()\n"
         ({"shop/app.py": FLASK, "main.py": FASTAPI}, "gunicorn shop.app:app "),
         ({"app.py": "def broken(:\n", "main.py": FLASK}, "gunicorn main:app "),
         ({"bot.py": "x = 1\n", "main.py": "if __name__ == \"__main__\":\n  pass\n"}, "python main.py "),
+        ({"src/shop/__main__.py": "", "src/shop/cli.py": ""}, "python -m shop "),
         ({"app.py": "import falcon\napp = application = falcon.App()\n"}, "gunicorn app:app "),
         ({"app.py": "import falcon.asgi\napp = falcon.asgi.App()\n"}, "uvicorn app:app "),
         ({"app.py": "from aiohttp import web\napp = web.Application()\n"}, "gunicorn app:app "),
