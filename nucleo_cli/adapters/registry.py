@@ -3,6 +3,7 @@
 Sources: the OCI distribution specification 1.1. Every error is one of ours: NotAllowed, Unreachable, NucleoError.
 """
 
+import errno
 import hashlib
 import ipaddress
 import json
@@ -93,7 +94,7 @@ class Registry:
             return None
         digest = _sha256(answer.content)
         if reference.startswith("sha256:") and digest != reference:
-            raise self._corrupt(f"{repository}@{reference}")
+            raise self._corrupt(f"{repository}@{reference}", reference)
         return Manifest(answer.json(), answer.content, digest, answer.headers.get("content-type", MANIFEST_TYPES[0]))
 
     def has_manifest(self, repository: str, reference: str) -> bool:
@@ -113,20 +114,37 @@ class Registry:
         return json.loads(b"".join(parts))
 
     def blob(self, repository: str, digest: str) -> Iterator[bytes]:
-        """The bytes of a blob as they come. Raises after the last where they are not what `digest` says."""
-        path, total = f"/v2/{repository}/blobs/{digest}", hashlib.sha256()
-        with self._opened(path) as answer:
+        """The bytes of a blob as they come; where the connection breaks, the rest is asked for.
+
+        Raises after the last where they are not what `digest` says.
+        """
+        path, total, got = f"/v2/{repository}/blobs/{digest}", hashlib.sha256(), 0
+        for left in range(_ATTEMPTS - 1, -1, -1):
+            try:
+                for part in self._rest(path, got):
+                    total.update(part)
+                    got += len(part)
+                    yield part
+                break
+            except httpx.TransportError as error:
+                if not left:
+                    raise self._unreachable(error) from error
+                self._pause(0.1 * 2 ** (_ATTEMPTS - 1 - left))
+        if f"sha256:{total.hexdigest()}" != digest:
+            raise self._corrupt(f"{repository}@{digest}", digest)
+
+    def _rest(self, path: str, start: int) -> Iterator[bytes]:
+        """What is at a path, from a byte on; a server that knows no ranges sends all of it again."""
+        with self._opened(path, {"range": f"bytes={start}-"} if start else {}) as answer:
             if not answer.is_success:
                 answer.read()
+                if answer.status_code in _PASSING:
+                    raise httpx.RemoteProtocolError(_reason(answer))
                 raise self._refused(answer, f"GET {path}")
-            try:
-                for part in answer.iter_raw(1 << 18):
-                    total.update(part)
-                    yield part
-            except httpx.HTTPError as error:
-                raise self._unreachable(error) from error
-        if f"sha256:{total.hexdigest()}" != digest:
-            raise self._corrupt(f"{repository}@{digest}")
+            skipped = 0 if answer.status_code == HTTPStatus.PARTIAL_CONTENT else start
+            for part in answer.iter_raw():
+                yield part[skipped:]
+                skipped = max(0, skipped - len(part))
 
     def mount(self, repository: str, digest: str, origin: str) -> bool:
         """Make a blob of repository `origin` one of `repository` too. False: the registry wants it uploaded."""
@@ -184,7 +202,7 @@ class Registry:
                 if not left or not isinstance(error, httpx.TransportError):
                     raise self._unreachable(error) from error
             else:
-                if answer.status_code not in _PASSING or not left:
+                if answer.status_code not in _PASSING or not left or _is_full(answer):
                     return answer
                 wait = max(wait, _seconds(answer.headers.get("retry-after", "")))
             self._pause(min(wait, _LONGEST_WAIT))
@@ -212,18 +230,24 @@ class Registry:
         request_headers = {**(headers or {}), **self._login.headers(right)}
         return self._client.request(method, url, headers=request_headers, content=content)
 
-    def _opened(self, path: str) -> Any:
+    def _opened(self, path: str, headers: Mapping[str, str]) -> Any:
         """A streamed GET, after a HEAD that has settled the login."""
         answer = self._call("HEAD", path)
         if answer is None:
             raise NucleoError(f"{self.host}{path} does not exist")
-        return _Streamed(self._client, path, self._login.headers(_right("GET", path, "")), self._unreachable)
+        return _Streamed(self._client, path, {**headers, **self._login.headers(_right("GET", path, ""))})
 
     def _refused(self, answer: httpx.Response, what: str) -> NucleoError:
         details = {"status": answer.status_code, "request": what, "answer": _reason(answer)}
         if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             return NotAllowed(
                 f"The registry {self.host} refuses: {_reason(answer)}", f"Run: docker login {self.host}", details
+            )
+        if _is_full(answer):
+            return NucleoError(
+                f"The disk of the registry {self.host} is full",
+                "Make room there: registry garbage-collect removes what no image uses",
+                details,
             )
         if answer.status_code in _PASSING:
             return Unreachable(
@@ -238,8 +262,11 @@ class Registry:
             {"registry": self.host},
         )
 
-    def _corrupt(self, name: str) -> NucleoError:
-        return NucleoError(f"The registry {self.host} sent something else than {name}", "Run: nucleo build --no-cache")
+    def _corrupt(self, name: str, digest: str) -> NucleoError:
+        return NucleoError(
+            f"The registry {self.host} sent something else than {name}",
+            f"Its storage is damaged: remove {digest.replace(':', '/')} there, then run the same command again",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,17 +339,12 @@ class _Streamed:
         client: httpx.Client,
         path: str,
         headers: Mapping[str, str],
-        translate: Callable[[Exception], NucleoError],
     ) -> None:
         # A token for one registry must not follow a redirect to the storage behind it; httpx drops it for another host.
         self._stream = client.stream("GET", path, headers=headers, follow_redirects=True)
-        self._translate = translate
 
     def __enter__(self) -> httpx.Response:
-        try:
-            return self._stream.__enter__()
-        except httpx.HTTPError as error:
-            raise self._translate(error) from error
+        return self._stream.__enter__()
 
     def __exit__(self, *failure: Any) -> None:
         self._stream.__exit__(*failure)
@@ -353,6 +375,14 @@ def _seconds(text: str) -> float:
         return float(text)
     except ValueError:
         return 0.0
+
+
+def _is_full(answer: httpx.Response) -> bool:
+    """Whether the registry says that its disk is full; the one of the CNCF gives the number of the error (ENOSPC)."""
+    if not answer.is_server_error:
+        return False
+    text = answer.text.lower()
+    return "no space left" in text or f'"err":{errno.ENOSPC}' in text.replace(" ", "")
 
 
 def _reason(answer: httpx.Response) -> str:

@@ -10,7 +10,6 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from nucleo_cli.builder import layers, missing
@@ -154,10 +153,10 @@ class BuildContainer:
 
     def restore(self, content: Iterable[bytes]) -> None:
         """Unpack a layer that an earlier step made."""
-        with TemporaryFile() as file:
-            for block in content:
-                file.write(block)
-            file.seek(0)
+        with layers.temporary() as file:
+            with layers.no_space():
+                file.writelines(content)
+                file.seek(0)
             self._engine.put_archive(self._id, "/", file)
 
     def environment(self, step: Step, architecture: str) -> dict[str, str]:

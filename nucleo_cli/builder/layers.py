@@ -6,7 +6,7 @@ import io
 import os
 import tarfile
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
 from typing import IO, cast
@@ -63,10 +63,10 @@ def source_layer(source: Source, leave_out: Iterable[str] = ()) -> Generator[tup
     """
     spec = GitIgnoreSpec.from_lines(leave_out)
     paths = [path for path in source.tree if not spec.match_file(path.removeprefix("../"))]
-    with TemporaryFile() as file:
+    with temporary() as file:
         packed = _Hashed(file)
         target = cast("IO[bytes]", packed)
-        with _no_space(), gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=target, mtime=0) as zipped:
+        with no_space(), gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=target, mtime=0) as zipped:
             plain = _Hashed(cast("IO[bytes]", zipped))
             write_tree(source, paths, cast("IO[bytes]", plain), owner=0)
         yield Layer(packed.digest, packed.size, plain.digest), file
@@ -75,8 +75,8 @@ def source_layer(source: Source, leave_out: Iterable[str] = ()) -> Generator[tup
 @contextmanager
 def archive(source: Source, paths: Iterable[str], owner: int) -> Generator[IO[bytes]]:
     """Some files of the tree as a tar, open for reading."""
-    with TemporaryFile() as file:
-        with _no_space():
+    with temporary() as file:
+        with no_space():
             write_tree(source, paths, file, owner)
             file.seek(0)
         yield file
@@ -155,9 +155,25 @@ def _member(name: str, mode: int, owner: int, kind: bytes) -> tarfile.TarInfo:
 
 
 @contextmanager
-def _no_space() -> Generator[None]:
+def temporary() -> Generator[IO[bytes]]:
+    """A file for the time being."""
+    with no_space():
+        file = TemporaryFile()  # noqa: SIM115
+    try:
+        yield file
+    finally:
+        with suppress(OSError):  # where the disk is full, so it is for the last bytes, which nobody needs now
+            file.close()
+
+
+@contextmanager
+def no_space() -> Generator[None]:
+    """BuildFailed for a temporary file that cannot be written."""
     try:
         yield
     except OSError as error:
         folder = Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108
-        raise BuildFailed(f"A temporary file could not be written in {folder}: {error}", "Set TMPDIR") from error
+        raise BuildFailed(
+            f"A temporary file could not be written in {folder}: {error.strerror or error}",
+            "Make room there, or name a folder with room in TMPDIR",
+        ) from error

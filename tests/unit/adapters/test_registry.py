@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -264,3 +265,65 @@ def test_without_a_file_there_is_no_login(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_credentials_do_not_show_their_password() -> None:
     assert "secret" not in repr(ADA)
+
+
+# Blobs that come in pieces
+
+
+class Broken(httpx.SyncByteStream):
+    """A body whose connection breaks at its end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._data
+        raise httpx.ReadError("cut")
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_the_rest_of_a_blob_is_asked_for(ranges: bool) -> None:
+    data = bytes(range(256)) * 4
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "HEAD":
+            return httpx.Response(200)
+        asked.append(request.headers.get("range", ""))
+        if len(asked) == 1:
+            return httpx.Response(200, stream=Broken(data[:700]))
+        if len(asked) == 2:
+            return httpx.Response(503)
+        return (
+            httpx.Response(206, stream=httpx.ByteStream(data[700:]))
+            if ranges
+            else httpx.Response(200, stream=httpx.ByteStream(data))
+        )
+
+    client = registry(answer)
+    assert b"".join(client.blob("shop", digest(data))) == data
+    assert asked == ["", "bytes=700-", "bytes=700-"]
+
+
+def test_a_blob_that_never_comes_whole() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200) if request.method == "HEAD" else httpx.Response(200, stream=Broken(b""))
+
+    client = registry(answer)
+    with pytest.raises(Unreachable, match="does not answer: cut"):
+        list(client.blob("shop", "sha256:1"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"errors": [{"code": "UNKNOWN", "detail": {"Enclosed": {"Op": "write", "Err": 28}}}]},
+        {"errors": [{"code": "UNKNOWN", "message": "write x: no space left on device"}]},
+    ],
+)
+def test_a_full_disk_of_the_registry_is_told_at_once(answer: dict[str, Any]) -> None:
+    pauses: list[float] = []
+    client = registry(lambda _: httpx.Response(500, json=answer), pauses=pauses)
+    with pytest.raises(NucleoError, match=r"The disk of the registry 127.0.0.1:5000 is full"):
+        client.put_manifest("shop", "1", b"{}")
+    assert pauses == []
