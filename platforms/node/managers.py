@@ -167,10 +167,11 @@ def files(source: Source, project: Project) -> dict[str, str]:
     return {f"{absolute(source, package.folder)}/package.json": package.reduced() for package in project.packages}
 
 
-def notes(source: Source, project: Project) -> tuple[str, ...]:
-    """What a manager writes about itself into node_modules: no layer is to have it."""
+def notes(source: Source, project: Project, production: bool) -> tuple[str, ...]:
+    """What a manager writes about itself: it differs from one installation to the next, and no app needs it."""
     folder = absolute(source, project.root.folder)
-    return tuple(f"{folder}/node_modules/{name}" for name in _NOTES)
+    own = (".yarn", ".yarnrc.yml", "yarn.lock") if production else ()
+    return tuple(f"{folder}/{name}" for name in (*(f"node_modules/{name}" for name in _NOTES), *own))
 
 
 def run(manager: Manager, script: str) -> str:

@@ -92,7 +92,8 @@ def _before(source: Source, project: Project, manager: Manager, steps: list[Step
 
 def _install(source: Source, project: Project, manager: Manager, production: bool) -> Step:
     root = absolute(source, project.root.folder)
-    alone = not project.is_workspace
+    # `yarn run` of berry reads what its installation wrote down, below .yarn.
+    alone = not project.is_workspace and (production or manager.name != "berry")
     return Step(
         name=PRODUCTION if production else ALL,
         command=managers.install(source, project, manager, production),
@@ -100,7 +101,7 @@ def _install(source: Source, project: Project, manager: Manager, production: boo
         reason=f"{manager.lock} states them" if production else "the build needs development dependencies too",
         inputs=managers.inputs(source, project, manager),
         changed_only=not alone,
-        exclude=managers.notes(source, project),
+        exclude=managers.notes(source, project, production),
         env=manager.env,
         files=managers.files(source, project),
         ships=production,
