@@ -3,7 +3,6 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import os
-import re
 from pathlib import Path
 
 # Without this, importing GitPython fails on a machine without git; an app needs no repository.
@@ -15,8 +14,6 @@ from git.exc import GitError
 from nucleo_cli.domain.build import GitFacts
 
 __all__ = ["GitFacts", "facts"]
-
-_USER = re.compile(r"(?<=://)[^/@]*@")
 
 
 def facts(directory: Path) -> GitFacts | None:
@@ -38,13 +35,6 @@ def facts(directory: Path) -> GitFacts | None:
                 time=commit.committed_date,
                 user=person.name or "",
                 email=person.email or "",
-                origin=_origin(repository),
             )
     except (GitError, ValueError, OSError):
         return None
-
-
-def _origin(repository: git.Repo) -> str:
-    """The address of the remote `origin`, without user and password; empty where there is none."""
-    urls = [remote.url for remote in repository.remotes if remote.name == "origin"]
-    return _USER.sub("", urls[0]) if urls else ""

@@ -144,7 +144,10 @@ def index(manifests: Mapping[str, Document]) -> Document:
 
 
 def labels(app: App, plan: Plan, commit: GitFacts | None, hashes: Mapping[str, str]) -> dict[str, str]:
-    """The labels of an app's image; `hashes` become `io.nucleo.NAME`."""
+    """The labels of an app's image; `hashes` become `io.nucleo.NAME`.
+
+    Nothing of where the tree was cloned from, or by whom: the same commit is the same image for everybody.
+    """
     found = {
         "io.nucleo.app": app.name,
         "io.nucleo.platform": f"{plan.platform}:{plan.version}",
@@ -158,8 +161,6 @@ def labels(app: App, plan: Plan, commit: GitFacts | None, hashes: Mapping[str, s
             "io.nucleo.commit": commit.sha,
             "io.nucleo.dirty": str(commit.dirty).lower(),
         }
-        if commit.origin:
-            found["org.opencontainers.image.source"] = commit.origin
     return found
 
 

@@ -144,7 +144,6 @@ class GitFacts:
     time: int
     user: str = ""
     email: str = ""
-    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,6 @@ def test_the_facts_of_a_commit(repository: Path) -> None:
     assert found.time == int(git(repository, "log", "-1", "--format=%ct"))
     assert (found.user, found.email) == ("Ada", "ada@example.com")
     assert not found.dirty
-    assert found.origin == ""
 
 
 def test_only_the_apps_own_folder_makes_it_dirty(repository: Path) -> None:
@@ -48,13 +47,6 @@ def test_only_the_apps_own_folder_makes_it_dirty(repository: Path) -> None:
 def test_before_a_first_commit_there_is_nothing_to_know(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     assert facts(tmp_path) is None
-
-
-def test_the_origin_has_no_password(repository: Path) -> None:
-    git(repository, "remote", "add", "origin", "https://ada:token@example.com/shop.git")
-    found = facts(repository)
-    assert found is not None
-    assert found.origin == "https://example.com/shop.git"
 
 
 def test_a_program_that_the_repository_names_is_not_run(repository: Path) -> None:

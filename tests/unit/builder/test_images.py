@@ -9,7 +9,7 @@ from nucleo_cli.domain.build import GitFacts, Plan
 
 LAYERS = (Layer("sha256:a", 1, "sha256:A"), Layer("sha256:b", 2, "sha256:B"))
 PLAN = Plan("python", "3.13", "gunicorn app:app", env={"PATH": "/app/.venv/bin", "HOME": "/tmp"})
-COMMIT = GitFacts("c0ffee", True, 1_700_000_000, "Ada", "ada@example.com", "https://example.com/shop.git")
+COMMIT = GitFacts("c0ffee", True, 1_700_000_000, "Ada", "ada@example.com")
 
 
 def app() -> App:
@@ -60,7 +60,6 @@ def test_labels_of_a_commit() -> None:
         "org.opencontainers.image.title": "shop",
         "org.opencontainers.image.created": "2023-11-14T22:13:20Z",
         "org.opencontainers.image.revision": "c0ffee",
-        "org.opencontainers.image.source": "https://example.com/shop.git",
     }
 
 
