@@ -57,6 +57,9 @@ find ruby/*/gems ruby/*/bundler/gems -path '*/ext/*' '(' -name '*.o' -o -name '*
   -o -name mkmf.log -o -name Makefile -o -name '*.mk' ')' -type f -delete 2>/dev/null || true
 find . -name '*.so' -type f -exec strip --strip-unneeded {{}} +
 """
+# Gemspecs of the tree ask git for their files, whenever the app starts; an image has no git, and needs no answer.
+_NO_GIT = f"{PATH}/no-git"
+_WITHOUT_GIT = f"mkdir {_NO_GIT} && echo '#!/bin/sh' > {_NO_GIT}/git && chmod 755 {_NO_GIT}/git"
 
 _NAMES = (("Gemfile", "Gemfile.lock"), ("gems.rb", "gems.locked"))
 _SPEC = re.compile(r"^ {4}(\S+) \(([^)]+)\)$", re.MULTILINE)
@@ -112,21 +115,23 @@ def read(source: Source) -> Bundle:
 def install(source: Source, bundle: Bundle, gemfile: str | None) -> Step:
     """The step that installs the gems; `gemfile` is a text to use in place of the tree's own."""
     inputs = [path for path in _inputs(source, bundle) if gemfile is None or path != bundle.gemfile]
+    files = {} if gemfile is None else {f"{source.app}/{bundle.gemfile}": gemfile}
     return Step(
         name=STEP,
-        command=f"bash -eu {_SCRIPT}",
+        command=f"bash -eu {_SCRIPT}" + (f" && {_WITHOUT_GIT}" if bundle.folders else ""),
         output=PATH,
         reason=f"{bundle.lock} states them",
         inputs=tuple(inputs),
         env={**_INSTALL_ENV, **_named(bundle)},
-        files={_SCRIPT: _INSTALL, **({} if gemfile is None else {f"{source.app}/{bundle.gemfile}": gemfile})},
+        files={_SCRIPT: _INSTALL, **files},
     )
 
 
 def env(bundle: Bundle, version: str) -> dict[str, str]:
     """What the image's environment needs for programs of the bundle to be found, with and without `bundle exec`."""
     home = f"{PATH}/ruby/{version}.0"
-    return {**ENV, **_named(bundle), "GEM_PATH": home, "PATH": f"{home}/bin:/usr/local/bin:/usr/bin:/bin"}
+    path = f"{home}/bin:/usr/local/bin:/usr/bin:/bin" + (f":{_NO_GIT}" if bundle.folders else "")
+    return {**ENV, **_named(bundle), "GEM_PATH": home, "PATH": path}
 
 
 def _named(bundle: Bundle) -> dict[str, str]:

@@ -62,12 +62,15 @@ def choose(source: Source, platform: Platform, version: str | None, bundle: Bund
             chosen, because = _fitting(platform, wanted), f"from {wanted.where}: {', '.join(wanted.clauses)}"
     if stated is None or not stated.exact:
         return Choice(chosen, because)
+    relaxed = f'"~> {chosen}.0"'
+    # A lock file without Ruby's version does not fit a Gemfile with one, frozen as it is.
+    line = rf"\g<before>{relaxed}\g<after>" if bundle.ruby else r"# \g<0>"
     return Choice(
         chosen,
         because,
-        _LINE.sub(rf'\g<before>"~> {chosen}.0"\g<after>', source.read(bundle.gemfile) or ""),
+        _LINE.sub(line, source.read(bundle.gemfile) or ""),
         f"{stated.where} asks for Ruby {', '.join(stated.clauses)}: the image has the newest {chosen} of Debian "
-        f'{platform.versions[chosen].suite}. In the image the Gemfile says ruby "~> {chosen}.0"',
+        f"{platform.versions[chosen].suite}, and its Gemfile takes any {chosen}",
     )
 
 

@@ -67,7 +67,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(answers: Answers, hosts: tuple[str, ...]) -> Generator[Mapping[str, str]]:
+def serving(answers: Answers, hosts: tuple[str, ...]) -> Generator[dict[str, str]]:
     """Answer as `hosts`; the variables that lead a program there: a proxy, and whom to trust."""
     with TemporaryDirectory(prefix="nucleo-packages-") as name:
         folder = Path(name)

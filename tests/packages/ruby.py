@@ -12,13 +12,14 @@ import json
 import re
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from tests.packages import debian
+from tests.packages import debian, server
 
-# Name of the gem: its version in the lock files, and the Debian package where that is not ruby-NAME.
+# Name of the gem: its version in the lock files, and the Debian package that has it.
 GEMS: Mapping[str, tuple[str, str]] = {
     name: (version, package)
     for name, version, package in (
@@ -52,11 +53,11 @@ class Gem:
     version: str
     needs: tuple[tuple[str, tuple[str, ...]], ...]
     ruby: tuple[str, ...]
-    executables: tuple[str, ...]
     bindir: str
-    require_paths: tuple[str, ...]
-    extensions: tuple[str, ...]
-    files: Mapping[str, bytes]
+    executables: tuple[str, ...] = ()
+    require_paths: tuple[str, ...] = ("lib",)
+    extensions: tuple[str, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
 
     @property
     def file(self) -> str:
@@ -97,6 +98,11 @@ class Gem:
         return "\n".join([*lines, "specification_version: 4", ""])
 
 
+def package_server() -> AbstractContextManager[dict[str, str]]:
+    """Serve the gems of GEMS as rubygems.org; the variables to run `nucleo` with."""
+    return server.serving(responses(gems()), ("rubygems.org", "index.rubygems.org"))
+
+
 def gems() -> dict[str, Gem]:
     """All of GEMS, by the name of their file."""
     trees = debian.unpacked([package for _, package in GEMS.values()])
@@ -123,33 +129,35 @@ def responses(served: Mapping[str, Gem]) -> dict[str, bytes]:
 def _gem(tree: Path, name: str) -> Gem:
     spec = next(path for path in tree.rglob("*.gemspec") if re.fullmatch(rf"{name}-\d[\w.]*\.gemspec", path.name))
     text = spec.read_text("utf-8")
+    if spec.parent.name == "default":  # it is part of Ruby, where it is found in place of nothing
+        return replace(_read(text, name), files={"lib/.keep": b""})
     folder = spec.parent.parent / "gems" / spec.name.removesuffix(".gemspec")
     files = dict(_files(folder)) if folder.is_dir() else {}
     require_paths = _list(text, "require_paths") or ("lib",)
     if not files:  # the older way: with the libraries of Ruby itself
         vendor = tree / "usr/lib/ruby/vendor_ruby"
         files = {f"{require_paths[0]}/{path}": content for path, content in _files(vendor)}
-    extensions = _list(text, "extensions")
+    objects = dict(_objects(tree))
+    extensions = (*_list(text, "extensions")[:1], *((f"ext/{name}/extconf.rb",) if objects else ()))[:1]
     if extensions:
-        files |= {f"{Path(extensions[0]).parent}/{path}": content for path, content in _objects(tree)}
+        files |= {f"{Path(extensions[0]).parent}/{path}": content for path, content in objects.items()}
         files[extensions[0]] = _EXTCONF.encode()
-    bindir = (re.search(r's\.bindir = "([^"]+)"', text) or ("", "bin"))[1]
-    programs = _list(text, "executables")
-    for program in programs:
-        if f"{bindir}/{program}" not in files and (tree / "usr/bin" / program).is_file():
-            files[f"{bindir}/{program}"] = (tree / "usr/bin" / program).read_bytes()
+    gem = _read(text, name)
+    for program in _list(text, "executables"):
+        if f"{gem.bindir}/{program}" not in files and (tree / "usr/bin" / program).is_file():
+            files[f"{gem.bindir}/{program}"] = (tree / "usr/bin" / program).read_bytes()
+    programs = tuple(one for one in _list(text, "executables") if f"{gem.bindir}/{one}" in files)
+    return replace(gem, files=files, executables=programs, extensions=extensions, require_paths=require_paths)
+
+
+def _read(text: str, name: str) -> Gem:
+    """What a gemspec says, as far as it needs no files."""
     return Gem(
         name=name,
-        version=(re.search(r's\.version = "([^"]+)"', text) or ("", "0"))[1],
-        needs=tuple(
-            (need, _strings(rest)) for need, rest in re.findall(r"runtime_dependency\(%q<([^>]+)>(.*)\)", text)
-        ),
+        version="",
+        needs=tuple((need, _strings(rest)) for need, rest in _NEED.findall(text)),
         ruby=_strings((re.search(r"required_ruby_version = (.*)", text) or ("", ""))[1]),
-        executables=tuple(program for program in programs if f"{bindir}/{program}" in files),
-        bindir=bindir,
-        require_paths=require_paths,
-        extensions=extensions[:1],
-        files=files,
+        bindir=(re.search(r's\.bindir = "([^"]+)"', text) or ("", "bin"))[1],
     )
 
 

@@ -1,0 +1,20 @@
+<?php
+
+namespace App\Controller;
+
+use Symfony\Component\DependencyInjection\Attribute\Autowire;
+use Symfony\Component\HttpFoundation\Response;
+use Symfony\Component\Routing\Attribute\Route;
+
+class LuckyController
+{
+    public function __construct(#[Autowire('%env(LUCKY_NUMBER)%')] private string $number)
+    {
+    }
+
+    #[Route('/lucky/number')]
+    public function number(): Response
+    {
+        return new Response("<html><body>Lucky number: {$this->number}</body></html>");
+    }
+}

@@ -1,0 +1,5 @@
+require "bundler"
+Bundler.require
+
+require_relative "app"
+run App

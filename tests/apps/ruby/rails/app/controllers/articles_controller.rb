@@ -1,0 +1,5 @@
+class ArticlesController < ApplicationController
+  def index
+    @starts = Rails.cache.increment("starts") || 1
+  end
+end
