@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,12 +32,14 @@ class Site:
 class Server:
     """How the framework's server is started.
 
-    `folder` is what it consists of where that is all it needs, without node_modules; else "".
+    `folder` is what it consists of where that is all it needs, without node_modules; else "". Its own files are in
+    `place` of it: in a workspace it has those of other packages too.
     """
 
     framework: str
     line: str
     folder: str = ""
+    place: str = ""
     env: tuple[tuple[str, str], ...] = ()
 
 
@@ -68,14 +71,14 @@ _ANY_ADDRESS = (("HOST", "0.0.0.0"),)  # noqa: S104  an app is reached from othe
 _NITRO = ("nuxt", "@solidjs/start", "vinxi", "nitro", "nitropack")
 
 
-def server(source: Source, app: Package) -> Server | None:
-    """The framework's own server, where the app is built with one."""
+def server(source: Source, app: Package, place: str = "") -> Server | None:
+    """The framework's own server, where the app is built with one. `place` is the app's folder in its workspace."""
     has = app.dependencies
     if "next" in has and not _is_next_export(source):
-        return _next(source)
+        return _next(source, place)
     if (nitro := next((name for name in _NITRO if name in has), None)) and "nuxt generate" not in _build(app):
         name = {"nuxt": "Nuxt", "@solidjs/start": "SolidStart"}.get(nitro, "Nitro")
-        return Server(name, "node .output/server/index.mjs", ".output", _ANY_ADDRESS)
+        return Server(name, "node .output/server/index.mjs", ".output", env=_ANY_ADDRESS)
     if "@sveltejs/kit" in has and "@sveltejs/adapter-static" not in has:
         if "@sveltejs/adapter-node" not in has:
             raise BuildFailed(
@@ -133,11 +136,13 @@ def is_standalone(source: Source) -> bool:
     return _says(source, "next.config", r"""output:\s*["']standalone["']""")
 
 
-def _next(source: Source) -> Server:
+def _next(source: Source, place: str) -> Server:
     if is_standalone(source):
         standalone = f"{next_folder(source)}/standalone"
+        own = posixpath.normpath(posixpath.join(standalone, place))
         # In a container HOSTNAME is the container's name, and the server would listen there alone.
-        return Server("Next.js, standalone", f"node {standalone}/server.js", standalone, (("HOSTNAME", "0.0.0.0"),))  # noqa: S104
+        env = (("HOSTNAME", "0.0.0.0"),)  # noqa: S104
+        return Server("Next.js, standalone", f"node {own}/server.js", standalone, own, env)
     return Server("Next.js", "next start")
 
 

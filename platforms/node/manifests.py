@@ -92,6 +92,10 @@ class Project:
         """Every package.json that the installation reads."""
         return tuple({package.folder: package for package in (self.root, *self.members, self.app)}.values())
 
+    def place(self, source: Source) -> str:
+        """The app's folder in its workspace; "" where it is the root."""
+        return "" if self.root is self.app else posixpath.relpath(source.app, absolute(source, self.root.folder))
+
     @property
     def own(self) -> tuple[Package, ...]:
         """The app's package, and in a workspace that of its root."""

@@ -72,7 +72,7 @@ def find(source: Source, project: Project, start: Start | None, strips_types: bo
 
     `strips_types` says that this Node runs TypeScript as it is.
     """
-    server = frameworks.server(source, project.app)
+    server = frameworks.server(source, project.app, project.place(source))
     if start is not None:
         line = _resolved(source, project, project.app, start.line)
         return Found(Start(line, start.because), server=server if server and line == _full(server) else None)

@@ -38,7 +38,10 @@ _BUILD_ENV = {
 }
 # What bundlers keep for their next run, below the app's folder, and the package that keeps it.
 _CACHES = {"node_modules/.cache": "", ".next/cache": "next", ".angular/cache": "@angular/cli"}
-_NOT_SHIPPED = (*_CACHES, "node_modules/.vite", "node_modules/.vite-temp", ".turbo", ".parcel-cache", ".nx/cache")
+_NOT_SHIPPED = (
+    *("node_modules/.cache", ".angular/cache", "node_modules/.vite", "node_modules/.vite-temp", ".turbo"),
+    *(".parcel-cache", ".nx/cache", ".next/trace", ".next/trace-build", ".next/diagnostics", ".next/types"),
+)
 
 
 _STEADY = "/tmp/nucleo-steady.mjs"  # noqa: S108  inside the build container
@@ -192,9 +195,11 @@ def _afterwards(source: Source, project: Project, found: Found) -> Iterator[str]
         build = "" if frameworks.names_its_build(source) else source.hash.partition(":")[2]
         exported = f" {found.site.folder}" if found.site else ""
         yield f"node {_STEADY} {dist} '{build}' \"${_KEY}\"{exported}"
-        if found.server is not None and (folder := found.server.folder):
-            yield f"if test -d public; then cp -r public {folder}/; fi"
-            yield f"mkdir -p {folder}/{dist} && cp -r {dist}/static {folder}/{dist}/"
+        # Where the server keeps images that it has made smaller: its own folder cannot be written.
+        yield f"rm -rf {dist}/cache && ln -s /tmp {dist}/cache"
+        if found.server is not None and (place := found.server.place):
+            yield f"if test -d public; then cp -r public {place}/; fi"
+            yield f"cp -r {dist}/static {place}/{dist}/ && ln -sfn /tmp {place}/{dist}/cache"
     if found.site is not None:
         yield f"node {STATIC_SERVER} {shlex.quote(found.site.folder)} --compress"
 

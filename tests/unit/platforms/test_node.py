@@ -483,6 +483,27 @@ def test_next_standalone_is_all_that_ships(tmp_path: Path) -> None:
     assert found.leave_out == ("*",)
 
 
+def test_next_standalone_in_a_workspace(tmp_path: Path) -> None:
+    files = {"package.json": MEMBERS["package.json"], "package-lock.json": LOCK}
+    web = {"services/web/next.config.ts": STANDALONE["next.config.ts"]}
+    found = plan(tmp_path, {"name": "web", **NEXT}, {**files, **web}, folder="services/web/")
+    assert found.start == "env HOSTNAME=0.0.0.0 node .next/standalone/services/web/server.js"
+    assert step(found, "build").output == "/app/services/web/.next/standalone"
+    assert "cp -r .next/static .next/standalone/services/web/.next/" in step(found, "build").command
+
+
+def test_what_next_draws_at_random_is_made_of_the_source(tmp_path: Path) -> None:
+    one = step(plan(tmp_path / "one", NEXT, {**STANDALONE, "page.tsx": "1"}), "build")
+    two = step(plan(tmp_path / "two", NEXT, {**STANDALONE, "page.tsx": "2"}), "build")
+    key = "export NEXT_SERVER_ACTIONS_ENCRYPTION_KEY="
+    keys = [line for each in (one, two) for line in each.command.split(" && ") if line.startswith(key)]
+    assert keys[0] == keys[1]
+    names = [re.findall(r"steady\.mjs \.next '(\w+)'", each.command) for each in (one, two)]
+    assert names[0] != names[1]
+    own = {**STANDALONE, "next.config.ts": "export default { generateBuildId: () => 'mine' }"}
+    assert "steady.mjs .next ''" in step(plan(tmp_path / "three", NEXT, own), "build").command
+
+
 @pytest.mark.parametrize(
     "files",
     [
