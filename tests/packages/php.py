@@ -85,8 +85,8 @@ def responses(served: list[Package]) -> dict[str, bytes]:
 
 
 def _package(tree: Path, name: str, version: str, folder: str, by_folder: Mapping[str, str]) -> Package:
-    autoload = (tree / folder / "autoload.php").read_text("utf-8").split("// Suggest")[0]
-    needs = dict.fromkeys(_needs(autoload, folder, by_folder), "*")
+    autoload = (tree / folder / "autoload.php").read_text("utf-8")
+    needs = dict.fromkeys(_needs(autoload.split("// Suggest")[0], folder, by_folder), "*")
     document: dict[str, Any] = {
         "name": name,
         "description": "of Debian's package",
