@@ -5,6 +5,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterator
@@ -31,6 +32,7 @@ ROWS: dict[str, Callable[[Setting], Iterator[Row | Comparison]]] = {
 def main() -> int:
     """Prints the table; 1 when something could not be measured. A missed budget is no failure."""
     options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through every `with`, so that nothing is left behind
     rows: list[Row] = []
     compared: list[Comparison] = []
     failed = 0

@@ -61,6 +61,7 @@ def facts(env: Mapping[str, str]) -> str:
         f"{os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release()}, Python {platform.python_version()}",
         f"{engine} with {builder}" if engine else "",
         f"helm {_said([str(helm()), 'version', '--template={{.Version}}'], env)}",
+        _said(["buildah", "--version"], env).partition(" (")[0],
         f"load {load}",
     ]
     return "; ".join(each for each in found if each)
