@@ -504,6 +504,12 @@ def test_what_next_draws_at_random_is_made_of_the_source(tmp_path: Path) -> None
     assert "steady.mjs .next ''" in step(plan(tmp_path / "three", NEXT, own), "build").command
 
 
+def test_next_without_standalone_hears_of_it(tmp_path: Path) -> None:
+    found = plan(tmp_path, NEXT, {"package-lock.json": LOCK})
+    assert found.start == "next start"
+    assert found.warnings == ('output: "standalone" in next.config would make the image some 300 MB smaller',)
+
+
 @pytest.mark.parametrize(
     "files",
     [
