@@ -32,7 +32,7 @@ ROWS: dict[str, Callable[[Setting], Iterator[Row | Comparison]]] = {
 def main() -> int:
     """Prints the table; 1 when something could not be measured. A missed budget is no failure."""
     options = _options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through every `with`, so that nothing is left behind
+    signal.signal(signal.SIGTERM, _stop)
     rows: list[Row] = []
     compared: list[Comparison] = []
     failed = 0
@@ -63,6 +63,11 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps(report.document(rows, compared, facts), indent=1) + "\n")
     return 1 if failed else 0
+
+
+def _stop(_number: int, _frame: object) -> None:
+    """Leaves through every `with`, so that nothing is left behind."""
+    sys.exit(143)
 
 
 def _options() -> argparse.Namespace:
