@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ _BERRY_CHECK = (
     " || { echo 'YN0028: package.json and yarn.lock do not agree'; exit 1; }; }"
 )
 _EXACT = re.compile(r"(npm|pnpm|yarn|bun)@(\d+\.\d+\.\d+[\w.-]*)(?:\+[\w.=/+-]+)?")
-_PLAIN_PATH = "/opt/node/bin:/opt/tools/bin:/usr/local/bin:/usr/bin:/bin"
+_PLAIN_PATH = "/opt/tools/bin:/opt/node/bin:/usr/local/bin:/usr/bin:/bin"
 # What managers write down about when and where they installed.
 _NOTES = (
     ".package-lock.json",
@@ -185,7 +186,7 @@ def _install(source: Source, project: Project, manager: Manager, production: boo
             yield f"npm ci{' --omit=dev' if production else ''}{only if production else ''}"
         case "pnpm":
             only = f" --filter={json.dumps(f'{member}...')}" if member else ""
-            yield f"CI=true pnpm install --frozen-lockfile{' --prod' if production else ''}{only}"
+            yield f"CI=true pnpm install --frozen-lockfile{f' --prod{only}' if production else ''}"
         case "yarn":
             yield (
                 "yarn install --frozen-lockfile --non-interactive --mutex file:/cache/yarn.lock"
@@ -249,7 +250,7 @@ def _local(project: Project) -> Iterator[str]:
         for kind in ("dependencies", "devDependencies", "optionalDependencies"):
             for target in package.section(kind).values():
                 if isinstance(target, str) and target.startswith(("file:", "link:", "portal:")):
-                    yield f"{package.folder}{target.partition(':')[2].removeprefix('./')}"
+                    yield posixpath.normpath(f"{package.folder}{target.partition(':')[2]}")
 
 
 def _no_lock(source: Source, project: Project, name: str) -> None:

@@ -40,6 +40,10 @@ _IN_MEMBER = re.compile(
     r"\s+(?:run\s+)?(?P<c>[\w:.-]+)$"
     r"|^(?:npm|pnpm)\s+(?:run\s+)?(?P<d>[\w:.-]+)\s+(?:-w|--workspace|--prefix)[ =](?P<e>\S+)$"
 )
+# `npx serve`, `pnpm exec serve`, `yarn node server.js`: the program is in node_modules/.bin, or is node.
+_EXEC = re.compile(
+    r"^(?:npx\s+(?:--no-install\s+|--yes\s+|-y\s+)?|(?:npm|pnpm|yarn)\s+exec\s+(?:--\s+)?|yarn\s+(?=node\s))"
+)
 _SHELL = re.compile(r"[&|;<>()`]|\$\(")
 _ASSIGNED = re.compile(r"^\w+=")
 # Programs whose package has another name.
@@ -156,7 +160,7 @@ def _resolved(source: Source, project: Project, app: Package, text: str, depth: 
 
 def _simple(source: Source, project: Project, app: Package, text: str) -> str:
     text = _NODEMON.sub("node ", _without_cross_env(text.strip()))
-    text = re.sub(r"^npx\s+(?:--no-install\s+)?", "", text)
+    text = _EXEC.sub("", text)
     words = text.split()
     program = next((word for word in words if not _ASSIGNED.match(word) and word != "env"), "")
     _check_program(project, app, program)

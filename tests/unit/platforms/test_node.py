@@ -375,6 +375,15 @@ def test_the_start_command(
     assert because(found, f"start: {line}").startswith(reason)
 
 
+@pytest.mark.parametrize(
+    "given", ["npm run web", "npx node server.js", "pnpm exec node server.js", "yarn node server.js"]
+)
+def test_a_procfile_does_without_the_manager(tmp_path: Path, given: str) -> None:
+    package = app(scripts={"web": "node server.js"})
+    found = plan(tmp_path, package, SERVER, start=Start(given, "from Procfile"))
+    assert found.start == "node server.js"
+
+
 def test_a_resolved_command_keeps_what_runs_before_it(tmp_path: Path) -> None:
     package = {"scripts": {"prestart": "node warm.js", "start": "node a.js"}}
     found = plan(tmp_path, package, {"a.js": "", "warm.js": ""}, start=Start("npm start", "from Procfile"))
