@@ -150,3 +150,35 @@ def test_warnings_name_the_line_to_add(tmp_path: Path) -> None:
 def test_the_order_of_files_does_not_matter(names: list[str]) -> None:
     entries = [Entry(name, 0o777, 0, "target") for name in names]
     assert Source(Path(), entries).hash == Source(Path(), reversed(entries)).hash
+
+
+def test_an_app_of_a_monorepo_sees_the_whole_tree_from_its_own_folder(tmp_path: Path) -> None:
+    write(tmp_path, **{"package-lock.json": "{}", "lib/a.js": "1", "services/api/main.js": "2", "services/web.js": "3"})
+    source = read_source(tmp_path / "services" / "api", "../..")
+    assert (source.folder, source.app) == ("services/api", "/app/services/api")
+    assert source.paths == ("main.js",)
+    assert source.tree == ("../../lib/a.js", "../../package-lock.json", "main.js", "../web.js")
+    assert source.read("../../package-lock.json") == "{}"
+    assert source.fingerprint("../../lib/a.js") == Source(tmp_path, source.entries.values()).fingerprint("lib/a.js")
+    assert not source.has("lib/a.js")
+
+
+def test_both_ignore_files_of_a_monorepo_count(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        **{
+            ".nucleoignore": "/docs/\n",
+            "docs/a": "1",
+            "api/docs/a": "1",
+            "api/x.md": "1",
+            "api/.nucleoignore": "/x.md\n",
+        },
+    )
+    assert read_source(tmp_path / "api", "..").tree == ("../.nucleoignore", ".nucleoignore", "docs/a")
+
+
+def test_a_root_that_is_not_above_the_app_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "api").mkdir()
+    (tmp_path / "web").mkdir()
+    with pytest.raises(BuildFailed, match="is not a folder above the app"):
+        read_source(tmp_path / "api", "../web")
