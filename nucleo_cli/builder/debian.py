@@ -61,7 +61,14 @@ def install_script(packages: Sequence[str]) -> str:
     return f"""
 export DEBIAN_FRONTEND=noninteractive
 get() {{
-  apt-get -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 --quiet=2 "$@" >/tmp/apt.log || {{ cat /tmp/apt.log; exit 1; }}
+  for left in 2 1 0; do
+    if apt-get -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 --quiet=2 "$@" >/tmp/apt.log 2>&1; then return; fi
+    # A mirror may pass one moment and not another; a package that does not exist never comes.
+    if [ $left = 0 ] || grep -q "Unable to locate package" /tmp/apt.log; then break; fi
+    sleep 2
+  done
+  cat /tmp/apt.log
+  exit 1
 }}
 get update
 get --yes --no-install-recommends install -- {" ".join(packages)}
