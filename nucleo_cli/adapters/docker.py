@@ -338,6 +338,7 @@ def _translated(subject: str) -> Generator[None]:
     except errors.NotFound as error:
         raise NotFound(f"{subject} was not found: {_explained(error)}") from error
     except errors.APIError as error:
+        _check_room(_explained(error))
         kinds = {401: NotAllowed, 403: NotAllowed, 409: Conflict}
         raise kinds.get(error.status_code or 0, NucleoError)(f"{subject}: {_explained(error)}") from error
     except (errors.DockerException, requests.exceptions.RequestException) as error:
@@ -352,11 +353,17 @@ def _explained(error: errors.APIError) -> str:
     return str(error.explanation or error)
 
 
+def _check_room(text: str) -> None:
+    if "no space left on device" in text.lower() or "disk quota exceeded" in text.lower():
+        raise NucleoError("The container engine's disk is full", "Make room: docker system prune", {"cause": text})
+
+
 def _check_transfer(message: Mapping[str, Any], doing: str) -> None:
     """Raises the error that a push or pull reports inside of its stream."""
     if "error" not in message:
         return
     text = str(message["error"])
+    _check_room(text)
     lower = text.lower()
     if any(word in lower for word in ("denied", "unauthorized", "authentication required", "forbidden")):
         raise NotAllowed(f"{doing}: {text}", "Log in to the registry: docker login")

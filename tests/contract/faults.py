@@ -36,6 +36,7 @@ PLATFORM = Platform(
     versions={"1": PlatformVersion("trixie", (), ())},
     tools={},
     caches=("/cache",),
+    app_caches=("/own",),
     host_env=("FAULTS_INDEX_URL",),
     cache_damage="the cache is damaged",
 )

@@ -17,14 +17,18 @@ import pytest
 
 from nucleo_cli.adapters.docker import Engine
 from nucleo_cli.adapters.registry import Registry
+from nucleo_cli.builder import bases, platforms
+from nucleo_cli.builder.bases import Wanted
 from nucleo_cli.builder.container import OWNER, ROLE
+from nucleo_cli.builder.host import Host
 from nucleo_cli.builder.source import read_source
 from nucleo_cli.domain.app import Build
 from nucleo_cli.domain.build import Image, Step
 from nucleo_cli.domain.events import Warned, Work
+from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import BuildFailed, Exit, NotAllowed, NucleoError, Unreachable
 from tests.contract.conftest import RegistryServer
-from tests.contract.faults import Builder, Fault, FaultProxy, known, make_app
+from tests.contract.faults import PLATFORM, Builder, Fault, FaultProxy, known, make_app
 
 # docker-py leaves the socket of a finished exec to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -36,7 +40,13 @@ def engine() -> Iterator[Engine]:
     found.ping()
     with known():
         yield found
+    for volume in found.volumes({}):
+        if volume["Name"].startswith(("nucleo-cache-faults-", "nucleo-cache-app-faulty-", "nucleo-cache-app-warm-")):
+            found.remove_volume(volume["Name"])
     found.close()
+    listed = ["docker", "images", "--quiet", "--no-trunc", "--filter", "reference=*/platforms/faults-*"]
+    if images := sorted(set(subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split())):
+        subprocess.run(["docker", "rmi", "--force", *images], check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +292,36 @@ def test_the_disk_of_the_engine_is_full(builder: Builder, engine: Engine, app: P
     assert left_over(engine) == []
 
 
+def test_a_full_cache_is_emptied_and_the_build_goes_on(builder: Builder, engine: Engine, app: Path) -> None:
+    name = "nucleo-cache-app-faulty-own"
+    engine.remove_volume(name)
+    small = ["--driver", "local", "--opt", "type=tmpfs", "--opt", "device=tmpfs", "--opt", "o=size=2m,mode=1777"]
+    subprocess.run(["docker", "volume", "create", *small, name], check=True, stdout=subprocess.DEVNULL)
+    use = Step("use", "head -c 1500000 /dev/zero > /own/x && cp one.txt /opt/app", "/opt/app", "", ("one.txt",))
+    keeper = engine.create_container(images_of(builder), command=["sleep", "600"], volumes={name: "/own"}, init=True)
+    try:
+        engine.start(keeper)
+        assert engine.exec(keeper, ["bash", "-c", "head -c 1500000 /dev/zero > /own/old"], user="0:0").code == 0
+        image = builder.build(app, [use])
+        assert [event.text for event in builder.events if isinstance(event, Warned)] == [
+            "a cache of the platform faults was damaged or full: it was emptied"
+        ]
+        assert image.digest == builder.build(app, [use], no_cache=True).digest
+    finally:
+        engine.remove_container(keeper)
+        engine.remove_volume(name)
+
+
+def images_of(builder: Builder) -> str:
+    """The build image of the tests' platform, which the engine has."""
+    client = Registry(builder.address)
+    wanted = Wanted(PLATFORM, "1", platforms.architecture(), (), client, Engine, Settings(), Host())
+    base = bases.lookup(wanted, "build")
+    client.close()
+    assert base is not None
+    return client.reference(base.repository, base.digest)
+
+
 def test_a_damaged_cache_is_emptied_and_the_build_goes_on(builder: Builder, engine: Engine, app: Path) -> None:
     use = Step(
         "use",
@@ -395,8 +435,8 @@ def test_a_build_that_is_killed_anywhere_is_finished_by_the_next(
         assert left_over(engine) == []
         assert list(folder.iterdir()) == []
         assert finished.stdout.strip() == builder.build(app, no_cache=True).digest
-    volumes = {volume["Name"] for volume in engine.volumes({}) if "fault" in volume["Name"]}
-    assert volumes == {"nucleo-cache-faults-cache"}
+    volumes = {volume["Name"] for volume in engine.volumes({}) if "faul" in volume["Name"]}
+    assert volumes <= {"nucleo-cache-faults-cache", "nucleo-cache-app-faulty-own", "nucleo-cache-app-warm-own"}
 
 
 # Secrets

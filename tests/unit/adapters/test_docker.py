@@ -53,7 +53,7 @@ def test_an_address_that_makes_no_sense(monkeypatch: pytest.MonkeyPatch) -> None
         ("manifest for x:1 not found: manifest unknown", NotFound),
         ("dial tcp 127.0.0.1:1: connect: connection refused", Unreachable),
         ("dial tcp: lookup r.example.com: no such host", Unreachable),
-        ("disk quota exceeded", NucleoError),
+        ("something else", NucleoError),
     ],
 )
 def test_an_error_inside_of_a_transfer(text: str, kind: type[NucleoError]) -> None:
@@ -66,3 +66,12 @@ def test_an_error_inside_of_a_transfer(text: str, kind: type[NucleoError]) -> No
 def test_progress_of_a_transfer_is_no_error() -> None:
     message: dict[str, Any] = {"status": "Pushed", "id": "abc"}
     docker._check_transfer(message, "Pushing x:1")  # pyright: ignore[reportPrivateUsage]
+
+
+def test_a_full_disk_is_said_in_so_many_words() -> None:
+    failed = errors.APIError("500", explanation="write /app/x: no space left on device")
+    with pytest.raises(NucleoError, match=r"^The container engine's disk is full$") as caught, docker._translated("x"):  # pyright: ignore[reportPrivateUsage]
+        raise failed
+    assert caught.value.hint == "Make room: docker system prune"
+    with pytest.raises(NucleoError, match=r"^The container engine's disk is full$"):
+        docker._check_transfer({"error": "failed to register layer: No space left on device"}, "Pulling x")  # pyright: ignore[reportPrivateUsage]
