@@ -50,6 +50,7 @@ _NOTES = (
     ".pnpm-workspace-state-v1.json",
     ".yarn-integrity",
 )
+_BERRY_NOTES = (".yarn", ".yarnrc.yml", "yarn.lock")
 
 _ENV = {
     "HOME": "/tmp",  # noqa: S108  inside the build container
@@ -65,7 +66,15 @@ _ENV = {
 }
 _OWN_ENV = {
     "npm": {},
-    "pnpm": {"npm_config_store_dir": "/cache/pnpm", "npm_config_package_import_method": "copy"},
+    "pnpm": {
+        f"{prefix}_config_{name}": value
+        for prefix in ("npm", "pnpm")  # the second since pnpm 11
+        for name, value in {
+            "store_dir": "/cache/pnpm",
+            "package_import_method": "copy",
+            "verify_deps_before_run": "false",
+        }.items()
+    },
     "yarn": {"YARN_CACHE_FOLDER": "/cache/yarn"},
     "berry": {
         "YARN_GLOBAL_FOLDER": "/cache/berry",
@@ -168,11 +177,10 @@ def files(source: Source, project: Project) -> dict[str, str]:
     return {f"{absolute(source, package.folder)}/package.json": package.reduced() for package in project.packages}
 
 
-def notes(source: Source, project: Project, production: bool) -> tuple[str, ...]:
+def notes(source: Source, project: Project) -> tuple[str, ...]:
     """What a manager writes about itself: it differs from one installation to the next, and no app needs it."""
     folder = absolute(source, project.root.folder)
-    own = (".yarn", ".yarnrc.yml", "yarn.lock") if production else ()
-    return tuple(f"{folder}/{name}" for name in (*(f"node_modules/{name}" for name in _NOTES), *own))
+    return tuple(f"{folder}/{name}" for name in (*(f"node_modules/{name}" for name in _NOTES), *_BERRY_NOTES))
 
 
 def run(manager: Manager, script: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -104,7 +102,7 @@ def _install(source: Source, project: Project, manager: Manager, production: boo
         reason=f"{manager.lock} states them" if production else "the build needs development dependencies too",
         inputs=managers.inputs(source, project, manager),
         changed_only=not alone,
-        exclude=managers.notes(source, project, production),
+        exclude=managers.notes(source, project) if production else (),
         env=manager.env,
         files=managers.files(source, project),
         ships=production,
@@ -128,7 +126,8 @@ def _build(
         **({_STEADY: _script("steady.mjs")} if is_next else {}),
     }
     # Of one's own it is among `build: {secrets: […]}`; drawn by Next.js, pages that are open during a deploy break.
-    secret = f'export {_KEY}="${{{_KEY}:-{_secret(source, project, manager)}}}"' if is_next else ""
+    made = f"node {_STEADY} --key {shlex.quote(f'{project.root.folder}{manager.lock}')}"
+    secret = f'export {_KEY}="${{{_KEY}:-$({made})}}"' if is_next else ""
     lines = [manager.fetch, secret, *_linked_caches(project.app), *commands, *_afterwards(source, project, found)]
     return Step(
         name=BUILD,
@@ -138,7 +137,7 @@ def _build(
         inputs=source.tree if project.root.folder else source.paths,
         after=after,
         changed_only=whole,
-        exclude=tuple(f"{source.app}/{path}" for path in _NOT_SHIPPED) if whole else (),
+        exclude=(*(f"{source.app}/{path}" for path in _NOT_SHIPPED), *managers.notes(source, project)) if whole else (),
         env={**manager.env, **_BUILD_ENV},
         files=files,
     )
@@ -202,12 +201,6 @@ def _afterwards(source: Source, project: Project, found: Found) -> Iterator[str]
             yield f"cp -r {dist}/static {place}/{dist}/ && ln -sfn /tmp {place}/{dist}/cache"
     if found.site is not None:
         yield f"node {STATIC_SERVER} {shlex.quote(found.site.folder)} --compress"
-
-
-def _secret(source: Source, project: Project, manager: Manager) -> str:
-    """32 bytes as base64 that stay the same from one build to the next, and that only those with the source know."""
-    text = source.read(project.root.folder + manager.lock) if manager.lock else ""
-    return base64.b64encode(hashlib.sha256(f"{project.app.name}\n{text}".encode()).digest()).decode()
 
 
 def _server() -> Step:
