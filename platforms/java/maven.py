@@ -112,7 +112,8 @@ def _program(source: Source, platform: Platform, root: str) -> tuple[str, tuple[
             return "maven mvn", (own, f"from {path}")
         checked = re.search(r"^distributionSha256Sum\s*=\s*(\w+)", text, re.MULTILINE)
         words = ["distribution", shlex.quote(url), checked[1] if checked else ""]
-        lock = "" if _numbers(version[1]) >= (3, 9) else "flock /cache/m2.lock "
+        # Before 3.9 Maven has no locks for a repository that several builds use.
+        lock = "" if _numbers(version[1]) >= (3, 9) else "exec 8> /cache/m2.lock; flock 8; "
         return f'{" ".join(words).rstrip()}; {lock}maven "$distribution"bin/mvn', (version[1], f"from {path}")
     return "maven mvn", (own, "the platform's, there is no wrapper")
 

@@ -63,6 +63,15 @@ maven() {
 
 # gradle PROGRAM ARGUMENT...: one build at a time, for its locks of a shared cache do not work between containers.
 gradle() {
-  GRADLE_USER_HOME=/cache/gradle GRADLE_OPTS="$proxied" flock /cache/gradle.lock "$@" --no-daemon --console=plain \
+  mkdir -p /cache/gradle
+  exec 8> /cache/gradle.lock
+  flock 8
+  rm -f /cache/gradle/gradle.properties
+  if [ -f "${NUCLEO_GRADLE_PROPERTIES:-}" ]; then
+    # A link out of the cache: what is in it belongs to this machine's user. Its JDK is not the one that is here.
+    grep -v '^ *org\.gradle\.java\.home' "$NUCLEO_GRADLE_PROPERTIES" > $own/gradle.properties || true
+    ln -s $own/gradle.properties /cache/gradle/gradle.properties
+  fi
+  GRADLE_USER_HOME=/cache/gradle GRADLE_OPTS="$proxied" "$@" --no-daemon --console=plain \
     --build-cache --init-script $own/init.gradle -Porg.gradle.java.installations.auto-download=false
 }

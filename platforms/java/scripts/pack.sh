@@ -6,6 +6,7 @@ to=/opt/app
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 rm -rf $to/* && mkdir -p $to/lib
+root=$PWD
 cd "$1"
 main=${2:-}
 
@@ -70,12 +71,14 @@ spring_boot() {  # spring_boot JAR: its libraries in the order of its index, its
     sed -n 's/^- "\(.*\)"$/\1/p' "$work/boot/BOOT-INF/classpath.idx"
   else
     (cd "$work/boot" && ls BOOT-INF/lib/*.jar)
-  fi > "$work/index"
+  fi | grep -v /spring-boot-jarmode- > "$work/index"
   while read -r path; do library "$work/boot/$path"; done < "$work/index" > "$work/path"
   mv "$work/boot/BOOT-INF/classes" "$work/app"
   # META-INF beside BOOT-INF has the manifest and Maven's files; what the app itself has there wins.
   mkdir -p "$work/app/META-INF"
-  cp -rn "$work/boot/META-INF/." "$work/app/META-INF/"
+  (cd "$work/boot/META-INF" && tar -cf - .) | tar -xf - -C "$work/app/META-INF" --skip-old-files
+  # Spring Boot's loader, which is not used, registers itself: what it names is not there.
+  grep -rlsF org.springframework.boot.loader. "$work/app/META-INF/services" | xargs -r rm || true
   finish "$start"
 }
 
@@ -94,10 +97,10 @@ thin() {  # thin JAR MAIN-CLASS: a plain jar; the libraries that its manifest na
 }
 
 split() {  # split JAR: what did not come from the app's own classes is a library of its own, in a jar that holds all
-  local classes folder=${1%/*}
-  for classes in "$folder/classes" "$folder/../classes/java/main" "$folder/../classes/kotlin/main" "$folder/../resources/main"; do
-    [ ! -d "$classes" ] || (cd "$classes" && find . -type f -printf '%P\n')
-  done | sort > "$work/own"
+  local classes
+  find "$root" -type d \( -path '*/target/classes' -o -path '*/build/classes/*/main' -o -path '*/build/resources/main' \) \
+    > "$work/classes"
+  while read -r classes; do find "$classes" -type f -printf '%P\n'; done < "$work/classes" | sort -u > "$work/own"
   [ -s "$work/own" ] || return 0
   (cd "$work/app" && find . -type f -printf '%P\n') | sort > "$work/all"
   comm -13 "$work/own" "$work/all" | grep -vxF META-INF/MANIFEST.MF > "$work/others" || true
@@ -148,7 +151,6 @@ best() {
 }
 
 if [ -d target ] || [ ! -d build ] && ! ls ./*/build/libs > /dev/null 2>&1; then produced=target; else produced=build/libs; fi
-root=${NUCLEO_ROOT:-.}
 
 fast=$(find . -path '*/quarkus-app/quarkus-run.jar' | sort)
 installed=$(find . -path '*/build/install/*/bin' -type d | sort)

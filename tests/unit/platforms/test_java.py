@@ -266,7 +266,7 @@ def test_a_wrapper_that_names_nothing(tmp_path: Path, file: str, files: dict[str
             {".mvn/wrapper/maven-wrapper.properties": MVNW.format("3.8.6")},
             "maven 3.8.6",
             "from .mvn",
-            'flock /cache/m2.lock maven "$distribution"bin/mvn package',
+            'flock 8; maven "$distribution"bin/mvn package',
         ),
         ({"settings.xml": "<settings/>"}, "maven", "the platform's", " --settings settings.xml"),
         (
