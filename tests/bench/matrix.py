@@ -57,6 +57,8 @@ class _App:
             self.sizes.setdefault(side, []).append(Timing(place.size(timing)))
         if OURS in cold:
             self.again += [cold[OURS], place.again()]
+        if set(self.scenarios) <= {COLD}:
+            return
         self._measure("warm-up", place, self._edit(place))
         for _ in range(repeats):
             for scenario, change, pull in (
