@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import Conflict, NotFound
-from nucleo_cli.workflows.settings import NAME, NAMESPACE, from_data
+from nucleo_cli.workflows.settings import NAME, NAMESPACE, from_data, node_architectures
 
 if TYPE_CHECKING:
     from nucleo_cli.adapters.kubernetes import Cluster
@@ -15,14 +15,16 @@ if TYPE_CHECKING:
 def configure(cluster: "Cluster", changes: Mapping[str, str]) -> Settings:
     """Changes the given keys of the ConfigMap (an empty value takes a key away) and returns all settings.
 
-    The namespace and the ConfigMap are made where they are missing. A value that makes no sense is refused before
-    anything is written.
+    The namespace and the ConfigMap are made where they are missing. What the nodes' architectures are is written down
+    too, where nobody has said it. A value that makes no sense is refused before anything is written.
     """
     where = path("v1", "configmaps", NAMESPACE, NAME)
     try:
         data: dict[str, str] = dict(cluster.get(where).get("data") or {})
     except NotFound:
         data = _create(cluster)
+    if "architectures" not in {**data, **changes}:
+        changes = {**changes, "architectures": ",".join(node_architectures(cluster))}
     wanted = {key: value for key, value in {**data, **changes}.items() if value}
     settings = from_data(wanted)
     if wanted != data:

@@ -69,13 +69,13 @@ def _found_out(cluster: "Cluster") -> Settings:
     return Settings(
         registry_push=registry,
         registry_pull=registry,
-        architectures=_architectures(cluster),
+        architectures=node_architectures(cluster),
         routes="ingress" if ingress_class else "none",
         ingress_class=ingress_class,
     )
 
 
-def _architectures(cluster: "Cluster") -> tuple[str, ...]:
+def node_architectures(cluster: "Cluster") -> tuple[str, ...]:
     """Those of the nodes; none where one may not look at them."""
     try:
         nodes = cluster.items(path("v1", "nodes"))

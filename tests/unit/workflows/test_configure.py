@@ -17,6 +17,17 @@ def test_what_is_missing_is_made() -> None:
     assert cluster.get(WHERE)["data"] == {"registry-push": "r.example.com/apps"}
 
 
+def test_the_nodes_architectures_are_written_down_unless_somebody_says_them() -> None:
+    cluster = FakeCluster("nucleo-system")
+    for name, architecture in (("a", "arm64"), ("b", "amd64"), ("c", "amd64")):
+        cluster.create(
+            path("v1", "nodes"), {"metadata": {"name": name, "labels": {"kubernetes.io/arch": architecture}}}
+        )
+    assert configure(cluster, {"registry-push": "r"}).architectures == ("amd64", "arm64")
+    assert configure(cluster, {"architectures": "arm64"}).architectures == ("arm64",)
+    assert configure(cluster, {"registry-push": "s"}).architectures == ("arm64",)
+
+
 def test_other_keys_stay_and_an_empty_value_takes_one_away() -> None:
     cluster = FakeCluster("nucleo-system")
     configure(cluster, {"registry-push": "r", "base-domain": "example.com"})
@@ -30,7 +41,7 @@ def test_the_same_again_writes_nothing() -> None:
     configure(cluster, {"registry-push": "r"})
     before = list(cluster.requests)
     configure(cluster, {"registry-push": "r"})
-    assert [method for method, _ in cluster.requests[len(before) :]] == ["GET"]
+    assert {method for method, _ in cluster.requests[len(before) :]} == {"GET"}
 
 
 @pytest.mark.parametrize("changes", [{"routes": "tunnel"}, {"http-port": "eighty"}])
