@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from nucleo_cli.builder import layers, missing
@@ -151,13 +152,14 @@ class BuildContainer:
         with layers.archive(source, paths, _OWNER_ID) as file:
             self._engine.put_archive(self._id, "/", file)
 
-    def restore(self, content: Iterable[bytes]) -> None:
-        """Unpack a layer that an earlier step made."""
+    def restore(self, content: Iterable[bytes], folder: str) -> None:
+        """Unpack a layer that an earlier step made at `folder`, for later steps to write into as if it were new."""
         with layers.temporary() as file:
             with layers.no_space():
                 file.writelines(content)
                 file.seek(0)
             self._engine.put_archive(self._id, "/", file)
+        _ = self._engine.exec(self._id, ["chown", "-hR", self._user, folder], user=ROOT_USER).code
 
     def environment(self, step: Step, architecture: str) -> dict[str, str]:
         """The variables that a step sees. They may hold secrets."""
@@ -257,7 +259,7 @@ def damaged(failed: BuildFailed, platform: Platform) -> bool:
 
 def explained(failed: BuildFailed, step: Step, platform: Platform, suite: str) -> BuildFailed:
     """What a failed step means, and what to do: first what is certain, then what the platform knows of its tools."""
-    alone = f"The step {step.name} runs because {step.reason}; to try it alone: nucleo build --shell {step.name}"
+    alone = f"The step {step.name} runs because {step.reason}; to try it alone: nucleo build --shell {quote(step.name)}"
     message, hint = _meaning(failed, step, platform, suite)
     return BuildFailed(message, f"{hint}\n{alone}".lstrip("\n"), failed.details)
 

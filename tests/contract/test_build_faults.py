@@ -348,6 +348,24 @@ def test_a_damaged_cache_is_emptied_and_the_build_goes_on(builder: Builder, engi
     assert changed.digest == builder.build(app, [use], no_cache=True).digest != image.digest
 
 
+def test_a_step_may_write_into_what_an_earlier_build_made(builder: Builder, app: Path) -> None:
+    first = Step("first", "mkdir /opt/app/x && cp one.txt /opt/app/x", "/opt/app/x", "", ("one.txt",))
+    second = Step(
+        "second",
+        "cat two.txt >> x/one.txt; cp two.txt x",
+        "/opt/app/x",
+        "",
+        ("two.txt",),
+        ("first",),
+        changed_only=True,
+    )
+    second = dataclasses.replace(second, command=f"cd /opt/app; {second.command.replace('two.txt', '/app/two.txt')}")
+    builder.build(app, [first, second])
+    (app / "two.txt").write_text("changed\n")
+    image = builder.build(app, [first, second])
+    assert image.digest == builder.build(app, [first, second], no_cache=True).digest
+
+
 # The source tree
 
 

@@ -128,6 +128,13 @@ def test_a_failed_step_shows_its_last_lines() -> None:
     assert caught.value.details["reason"] == "requirements.txt states them"
 
 
+def test_what_is_put_back_belongs_to_the_user_of_the_steps() -> None:
+    engine = FakeEngine(FakeExecution(0, []))
+    with opened(engine) as build:
+        build.restore([b"layer"], "/app/.venv")
+    assert engine.calls[-2][1:] == (["chown", "-hR", "1000:1000", "/app/.venv"], {"user": "0:0"})
+
+
 def test_a_layer_is_what_the_container_says() -> None:
     engine = FakeEngine(FakeExecution(0, [b"aa\nbb\n12\n"]))
     with opened(engine) as build:
@@ -190,6 +197,11 @@ def test_what_a_configure_script_looked_for_is_the_last_guess() -> None:
 def test_nothing_known_is_said_with_the_step_its_reason_and_the_next_command() -> None:
     found = explained(failed(2, "strange"), STEP, PYTHON, "trixie")
     assert (found.message, found.hint) == ("The step 'dependencies' failed with exit code 2", ALONE)
+
+
+def test_the_name_of_a_step_may_have_spaces() -> None:
+    step = dataclasses.replace(STEP, name="build dependencies")
+    assert explained(StepFailed(step, 1, ()), step, PYTHON, "trixie").hint.endswith("--shell 'build dependencies'")
 
 
 def test_a_full_disk_is_nobodys_missing_package() -> None:
