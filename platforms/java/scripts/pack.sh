@@ -31,14 +31,10 @@ jar() (
 # same JAR FILE: a copy of a jar that this build made, without dates.
 same() { mkdir "$work/same"; unpack "$1" "$work/same"; rm -f "$2"; jar "$work/same" "$2"; rm -rf "$work/same"; }
 
-# own NAME: the jar of this name that a module of the app made, if one did.
-own() { find "$root" -path "*/$produced/$1" -print -quit; }
-
 # library JAR: into lib, or beside app.jar where it is a module of the app; prints its path from /opt/app.
 library() {
-  local name=${1##*/} made
-  made=$(own "$name")
-  if [ -n "$made" ]; then
+  local name=${1##*/}
+  if [[ $made == *"/$name"$'\n'* ]]; then
     mkdir -p $to/modules
     same "$1" "$to/modules/$name"
     echo "modules/$name"
@@ -86,7 +82,7 @@ thin() {  # thin JAR MAIN-CLASS: a plain jar; the libraries that its manifest na
   local entry found
   unpack "$1" "$work/app"
   for entry in $(manifest "$1" | attribute Class-Path); do
-    found=$(find "${1%/*}" -maxdepth 3 -name "${entry##*/}" -type f | head -1)
+    found=$(find "${1%/*}" -maxdepth 3 -name "${entry##*/}" -type f -print -quit)
     [ -z "$found" ] || library "$found"
   done > "$work/path"
   if [ ! -s "$work/path" ] && [ -d "${1%/*}/dependency" ]; then
@@ -152,6 +148,8 @@ best() {
 
 if [ -d target ] || [ ! -d build ] && ! ls ./*/build/libs > /dev/null 2>&1; then produced=target; else produced=build/libs; fi
 
+# The jars of the app's own modules; those that were copied beside them are one folder deeper.
+made=$(find "$root" -path "*/$produced/*.jar" | grep -E "/$produced/[^/]+\$" || true)$'\n'
 fast=$(find . -path '*/quarkus-app/quarkus-run.jar' | sort)
 installed=$(find . -path '*/build/install/*/bin' -type d | sort)
 all=$(candidates)
@@ -171,5 +169,6 @@ case $runnable in
   *.war) [ -n "$(manifest "$runnable" | attribute Main-Class)" ] || fail "no-main-class: $runnable"
          same "$runnable" $to/app.jar ;;
   *) found=$(manifest "$runnable" | attribute Main-Class)
-     if unzip -Z1 "$runnable" | grep -q "^BOOT-INF/classes/"; then spring_boot "$runnable"; else thin "$runnable" "${found:-$main}"; fi ;;
+     entries=$(unzip -Z1 "$runnable" || true)
+     if [[ $entries == *BOOT-INF/classes/* ]]; then spring_boot "$runnable"; else thin "$runnable" "${found:-$main}"; fi ;;
 esac
