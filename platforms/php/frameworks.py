@@ -34,12 +34,28 @@ LARAVEL = Framework(
     },
     begin="mkdir -p /tmp/storage && cp -R --no-clobber storage/. /tmp/storage",
 )
+# What the compiled container says of when it was made, and the number made of that: its content's instead.
+_SAME_EACH_TIME = (
+    "file=$(echo var/cache/prod/*Container.php)",
+    """sed -i -E "s/('container.build_time' => )[0-9]+/\\1$SOURCE_DATE_EPOCH/" "$file\"""",
+    """sed -i -E "s/('container.build_id' => ')[0-9a-f]+/\\1/" "$file\"""",
+    "id=$(find var/cache/prod -type f | LC_ALL=C sort | xargs -d '\\n' cat | sha256sum | cut -c1-8)",
+    """sed -i "s/'container.build_id' => '/&$id/" "$file\"""",
+)
 # Its cache holds no values of the environment, and is part of the image; what it writes later goes to /tmp.
 SYMFONY = Framework(
     "Symfony",
     env={"APP_ENV": "prod", "APP_DEBUG": "0"},
-    then="php bin/console cache:warmup && rm -rf var/log var/share var/cache/prod/pools && "
-    "ln -s /tmp var/log && ln -s /tmp var/share && ln -s /tmp var/cache/prod/pools",
+    then=" && ".join(
+        (
+            "php bin/console cache:warmup",
+            "rm -rf var/log var/share var/cache/prod/pools",
+            "ln -s /tmp var/log",
+            "ln -s /tmp var/share",
+            "ln -s /tmp var/cache/prod/pools",
+            *_SAME_EACH_TIME,
+        )
+    ),
 )
 
 

@@ -36,7 +36,8 @@ _INSTALL_ENV = {
     "BUNDLE_JOBS": "4",
 }
 # Bundler's cache is not made for two at a time, nor for one that is killed: the mark tells the next to start anew. Of
-# proxy variables Bundler reads http_proxy alone. Logs and leftovers of compiling differ from one build to the next.
+# proxy variables Bundler reads http_proxy alone. Before 2.5 BUNDLER_VERSION says what BUNDLE_VERSION says later.
+# Logs and leftovers of compiling differ from one build to the next.
 _SCRIPT = "/tmp/install-gems"  # noqa: S108  in the build container
 _INSTALL = f"""\
 exec 9>/cache/lock
@@ -44,6 +45,7 @@ flock 9
 if [ -e /cache/unfinished ]; then rm -rf /cache/bundle; fi
 touch /cache/unfinished
 export http_proxy="${{http_proxy:-${{https_proxy:-}}}}"
+export BUNDLER_VERSION="$(bundle --version | grep -o '[0-9][0-9.]*')"
 code=0
 bundle install || code=$?
 if [ "$code" -lt 128 ]; then rm /cache/unfinished; fi
@@ -57,6 +59,8 @@ find ruby/*/gems ruby/*/bundler/gems -path '*/ext/*' '(' -name '*.o' -o -name '*
   -o -name mkmf.log -o -name Makefile -o -name '*.mk' ')' -type f -delete 2>/dev/null || true
 find . -name '*.so' -type f -exec strip --strip-unneeded {{}} +
 """
+# Where Debian's Bundler is, beside the older one that is part of Ruby.
+_DEBIAN = "/usr/share/rubygems-integration/all"
 # Gemspecs of the tree ask git for their files, whenever the app starts; an image has no git, and needs no answer.
 _NO_GIT = f"{PATH}/no-git"
 _WITHOUT_GIT = f"mkdir {_NO_GIT} && echo '#!/bin/sh' > {_NO_GIT}/git && chmod 755 {_NO_GIT}/git"
@@ -131,7 +135,7 @@ def env(bundle: Bundle, version: str) -> dict[str, str]:
     """What the image's environment needs for programs of the bundle to be found, with and without `bundle exec`."""
     home = f"{PATH}/ruby/{version}.0"
     path = f"{home}/bin:/usr/local/bin:/usr/bin:/bin" + (f":{_NO_GIT}" if bundle.folders else "")
-    return {**ENV, **_named(bundle), "GEM_PATH": home, "PATH": path}
+    return {**ENV, **_named(bundle), "GEM_PATH": f"{home}:{_DEBIAN}", "PATH": path}
 
 
 def _named(bundle: Bundle) -> dict[str, str]:

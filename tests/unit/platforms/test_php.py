@@ -1,6 +1,7 @@
 """The php platform: what it makes of a tree."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -300,3 +301,38 @@ def test_a_build_script_that_needs_node_is_told(tmp_path: Path) -> None:
     assert "this platform has no node" in found.warnings[0]
     assert plan(tmp_path, {"package.json": "[]"}).warnings == ()
     assert plan(tmp_path, {"package.json": "{"}).warnings == ()
+
+
+# What failed steps mean
+
+
+@pytest.mark.parametrize(
+    ("printed", "message", "hint"),
+    [
+        (
+            "- Root composer.json requires PHP extension ext-imagick * but it is missing from your system.",
+            "extension imagick",
+            "apt: [php-imagick]",
+        ),
+        ("- x/y is locked to 1 and requires ext-gmp * -> it is missing from", "extension gmp", "apt: [php-gmp]"),
+        (
+            "- acme/x is locked to version 1.0 and requires php <8.3 -> your php version (8.4.1) does not satisfy",
+            "needs PHP <8.3; the platform's is 8.4.1",
+            "composer update",
+        ),
+        ('- Required package "psr/log" is not present in the lock file.', "lacks psr/log", "composer update psr/log"),
+        (
+            'The "https://api.github.com/x" file could not be downloaded (HTTP/2 404 )',
+            "could not be downloaded",
+            "auth",
+        ),
+        ("curl error 7 while downloading https://repo.packagist.org/", "does not answer", "proxy"),
+        ("symfony/flex contains a Composer plugin which is blocked by your allow-plugins config", "plugin", "config"),
+        ("Script @php artisan package:discover returned with error code 1", "script", "database"),
+    ],
+)
+def test_what_failed_steps_mean(printed: str, message: str, hint: str) -> None:
+    known, found = next((one, found) for one in PHP.failures if (found := re.search(one.match, printed)))
+    words = {name: value or "" for name, value in found.groupdict().items()}
+    assert message in re.sub(r"\{(\w+)\}", lambda name: words.get(name[1], name[0]), known.message)
+    assert hint in re.sub(r"\{(\w+)\}", lambda name: words.get(name[1], name[0]), known.hint)

@@ -1,5 +1,6 @@
 """The ruby platform: what it makes of a tree."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -327,3 +328,25 @@ def test_a_build_script_that_needs_node_is_told(tmp_path: Path) -> None:
 def test_nothing_is_migrated(tmp_path: Path) -> None:
     found = plan(tmp_path, {**RAILS, "Gemfile.lock": lock("puma", "railties", "propshaft"), "db/schema.rb": ""})
     assert "migrate" not in " ".join((found.start, *(one.command for one in found.steps)))
+
+
+# What failed steps mean
+
+
+@pytest.mark.parametrize(
+    ("printed", "message", "hint"),
+    [
+        ("Could not find gem 'rakc' in rubygems repository\nhttps://rubygems.org/ or", "gem rakc", "Correct its name"),
+        ("locked to tilt (2.9.0) from\nx, that version can no longer be\nfound", "tilt 2.9.0", "update tilt"),
+        ("the lockfile can't be updated\nbecause frozen mode is set", "does not fit the Gemfile", "bundle lock"),
+        ("Your Ruby version is 3.3.8, but your Gemfile specified ~> 3.3.9", "asks for Ruby ~> 3.3.9", "~> 3.3.0"),
+        ("Could not reach host index.rubygems.org. Check", "does not answer", "mirror"),
+        ("magick.c:3:10: fatal error: MagickWand.h: No such file or directory", "header MagickWand.h", "apt:"),
+        ("An error occurred while installing pg (1.5.9), and Bundler cannot", "gem pg 1.5.9", "apt:"),
+    ],
+)  # fmt: skip
+def test_what_failed_steps_mean(printed: str, message: str, hint: str) -> None:
+    known, found = next((one, found) for one in RUBY.failures if (found := re.search(one.match, printed)))
+    words = {name: value or "" for name, value in found.groupdict().items()}
+    assert message in re.sub(r"\{(\w+)\}", lambda name: words.get(name[1], name[0]), known.message)
+    assert hint in re.sub(r"\{(\w+)\}", lambda name: words.get(name[1], name[0]), known.hint)
