@@ -324,7 +324,7 @@ def test_a_build_script_that_needs_node_is_told(tmp_path: Path) -> None:
         (
             'The "https://api.github.com/x" file could not be downloaded (HTTP/2 404 )',
             "could not be downloaded",
-            "auth",
+            "AUTH",
         ),
         ("curl error 7 while downloading https://repo.packagist.org/", "does not answer", "proxy"),
         ("symfony/flex contains a Composer plugin which is blocked by your allow-plugins config", "plugin", "config"),
