@@ -15,6 +15,7 @@ import requests
 from docker import errors
 from docker.utils import parse_repository_tag
 
+from nucleo_cli.adapters.channels import STDERR, wait
 from nucleo_cli.adapters.docker_channels import ExecChannels
 from nucleo_cli.errors import BuildFailed, Conflict, NotAllowed, NotFound, NucleoError, Unreachable
 
@@ -284,27 +285,27 @@ class Execution:
     def __init__(self, api: Any, id: str) -> None:
         self._api = api
         self._id = id
-        self._frames = api.exec_start(id, stream=True, demux=True)
+        # Not the SDK's own stream: it loses what comes in one piece with the headers of the engine's answer.
+        self._channels = ExecChannels(api, id, api.exec_start(id, socket=True), tty=False)
 
     def __iter__(self) -> Iterator[tuple[Stream, bytes]]:
         try:
-            with _translated("The command's output"):
-                for stdout, stderr in self._frames:
-                    yield ("stdout", stdout) if stdout is not None else ("stderr", stderr)
+            while self._channels.open:
+                wait(self._channels, [], None)
+                for channel, data in self._channels.receive():
+                    yield ("stderr" if channel == STDERR else "stdout"), data
         finally:
             self.close()
 
     def close(self) -> None:
         """Lets go of the output; the command runs on."""
-        # The SDK's own way to close a stream leaves the socket open when the engine has ended it.
-        self._frames._response.close()
+        self._channels.close()
 
     @property
     def code(self) -> int:
         """The exit code; output that nobody has read is thrown away first."""
-        if not self._frames._response.raw.closed:
-            for _ in self:
-                pass
+        for _ in self:
+            pass
         return _exit_code(self._api, self._id)
 
 

@@ -17,7 +17,7 @@ from docker.errors import APIError
 from nucleo_cli.adapters.channels import RESIZE, STDERR, STDOUT
 from nucleo_cli.errors import Unreachable
 
-_READ_BYTES = 65536
+_READ_BYTES = 1 << 18
 _HEADER = 8
 
 
