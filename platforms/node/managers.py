@@ -56,6 +56,7 @@ _ENV = {
     "HOME": "/tmp",  # noqa: S108  inside the build container
     "npm_config_cache": "/cache/npm",
     "npm_config_logs_max": "0",
+    "npm_config_fetch_retries": "5",
     "npm_config_update_notifier": "false",
     "npm_config_fund": "false",
     "npm_config_audit": "false",
@@ -73,6 +74,7 @@ _OWN_ENV = {
             "store_dir": "/cache/pnpm",
             "package_import_method": "copy",
             "verify_deps_before_run": "false",
+            "fetch_retries": "5",
         }.items()
     },
     "yarn": {"YARN_CACHE_FOLDER": "/cache/yarn"},
@@ -80,6 +82,7 @@ _OWN_ENV = {
         "YARN_GLOBAL_FOLDER": "/cache/berry",
         "YARN_NODE_LINKER": "node-modules",
         "YARN_ENABLE_TELEMETRY": "0",
+        "YARN_HTTP_RETRY": "5",
         "YARN_ENABLE_PROGRESS_BARS": "0",
     },
 }
