@@ -53,7 +53,7 @@ LEAVE_OUT = (
 # A command of the repository that names what a build left, by where the build leaves it.
 _PRODUCED = re.compile(r"(?:^|[\s=:'\"/])(?:target|build)/")
 _SCRIPTS = Path(__file__).parent / "scripts"
-_PLACE = "/tmp/nucleo"  # noqa: S108  of the build container
+_PLACE = "/tmp/nucleo-java"  # noqa: S108  of the build container
 
 
 def plan(source: Source, platform: Platform, version: str | None, start: Start | None) -> Plan:

@@ -1,5 +1,7 @@
 # Sourced by the build step: Java's tools with this machine's certificates, proxy and settings, and the shared caches.
+scripts=/tmp/nucleo-java
 own=/tmp/nucleo
+mkdir -p $own
 
 # Java reads no PEM bundle. The JDK of the build image takes its certificates from $own/cacerts as soon as that exists;
 # the store is made once for a bundle and kept in the cache.
@@ -8,7 +10,7 @@ if [ -f "${SSL_CERT_FILE:-}" ] && [ ! -e $own/cacerts ]; then
   if [ ! -s "$store" ]; then
     mkdir -p /cache/trust
     part=$(mktemp /cache/trust/part.XXXXXX)
-    sed -n '/^-----BEGIN/,/^-----END/p' "$SSL_CERT_FILE" | java $own/Trust.java "$part"
+    sed -n '/^-----BEGIN/,/^-----END/p' "$SSL_CERT_FILE" | java $scripts/Trust.java "$part"
     mv "$part" "$store"
   fi
   cp "$store" $own/cacerts
@@ -73,5 +75,5 @@ gradle() {
     ln -s $own/gradle.properties /cache/gradle/gradle.properties
   fi
   GRADLE_USER_HOME=/cache/gradle GRADLE_OPTS="$proxied" "$@" --no-daemon --console=plain \
-    --build-cache --init-script $own/init.gradle -Porg.gradle.java.installations.auto-download=false
+    --build-cache --init-script $scripts/init.gradle -Porg.gradle.java.installations.auto-download=false
 }
