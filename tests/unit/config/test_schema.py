@@ -95,7 +95,13 @@ def test_the_example_mentions_every_field_and_no_other() -> None:
 
 def _paths(node: Node, prefix: str = "") -> list[str]:
     """The dotted paths of a nucleo.yml; names that a person chose are `*`, or left out where they are the last."""
-    if not isinstance(node, Map) or prefix in {"env.", "build.env.", "kernel.", "environments.*.env.", "environments.*.kernel."}:
+    if not isinstance(node, Map) or prefix in {
+        "env.",
+        "build.env.",
+        "kernel.",
+        "environments.*.env.",
+        "environments.*.kernel.",
+    }:
         return []
     found: list[str] = []
     for entry in node:
