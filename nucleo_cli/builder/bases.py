@@ -107,8 +107,8 @@ def _make_run(wanted: Wanted, name: str) -> Work[Base]:
     def make(stem: Path) -> Work[Layer]:
         with _container(wanted, build) as container:
             paths = " ".join(path.lstrip("/") for path in wanted.platform.runtime)
-            yield from _run(container, f"cd / && mkdir -p /tmp/runtime && cp -a --parents {paths} /tmp/runtime")
-            yield from _run(container, "cd /tmp/runtime && tar --create --file=/tmp/runtime.tar --sort=name *")
+            yield from _run(wanted, container, f"cd / && mkdir -p /tmp/runtime && cp -a --parents {paths} /tmp/runtime")
+            yield from _run(wanted, container, "cd /tmp/runtime && tar --create --file=/tmp/runtime.tar --sort=name *")
             return _kept(stem, container.read("/tmp/runtime.tar"))  # noqa: S108
 
     return (yield from _stacked(wanted, name, wanted.tag, below, make))
@@ -166,7 +166,7 @@ def _changed(wanted: Wanted, name: str, tag: str, below: Base, script: str) -> W
 
     def make(stem: Path) -> Work[Layer]:
         with _container(wanted, below) as container:
-            yield from _run(container, f"touch /tmp/.nucleo-mark; sleep 0.02\n{script}")
+            yield from _run(wanted, container, f"touch /tmp/.nucleo-mark; sleep 0.02\n{script}")
             packed = container.pack_folders("/", debian.TRANSIENT, changed=True)
             return _kept(stem, container.read(packed.path), packed.layer)
 
@@ -210,16 +210,18 @@ def _container(wanted: Wanted, base: Base) -> BuildContainer:
     return BuildContainer(engine, reference, wanted.host, user=ROOT_USER, workdir="/")
 
 
-def _run(container: BuildContainer, script: str) -> Work[None]:
+def _run(wanted: Wanted, container: BuildContainer, script: str) -> Work[None]:
     printed: list[str] = []
     execution = container.execute(script)
     for line in lines(chunk for _, chunk in execution):
         printed.append(line)
         yield Output("platform", line)
     if execution.code:
+        others = f" with {', '.join(wanted.apt)}" if wanted.apt else ""
+        names = "the names under apt in nucleo.yml, and " if wanted.apt else ""
         raise BuildFailed(
-            "A platform image could not be made of Debian packages",
-            "Check the names under apt in nucleo.yml, and that the Debian mirror answers; then run the command again",
+            f"A platform image could not be made of {wanted.title}{others}",
+            f"Check {names}that the Debian mirror and the package registry answer; then run the same command again",
             {"output": printed[-_LAST_LINES:]},
         )
 
