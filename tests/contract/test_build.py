@@ -296,8 +296,8 @@ def test_secrets_of_the_machine_reach_the_build_and_nothing_else(
     ("requirements", "message"),
     [
         ("flask==3.1.3\nwerkzeug==1.0.0\ngunicorn==27.0.1\n", "The requirements cannot be resolved"),
-        ("flask==999\n", "The requirements cannot be resolved"),
-        ("no-such-package-of-nucleo==1\n", "A package that the requirements name does not exist"),
+        ("flask==999\n", "The index has no version that fits flask==999"),
+        ("no-such-package-of-nucleo==1\n", "There is no package no-such-package-of-nucleo in the index"),
     ],
 )
 def test_requirements_that_cannot_be_had(
