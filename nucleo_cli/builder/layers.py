@@ -99,7 +99,7 @@ def texts(files: Mapping[str, str], owner: int, folder: str = "") -> bytes:
     """Files by their absolute path as a tar to be unpacked at `/`, and `folder`, which is made where it is missing."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for parent in _parents(f"{folder}/." if folder else "", ROOT):
+        for parent in _parents(f"{folder}/file" if folder else "", ROOT):
             tar.addfile(_member(parent, 0o755, owner, tarfile.DIRTYPE))
         for path, text in sorted(files.items()):
             content = text.encode()

@@ -69,6 +69,12 @@ def test_texts() -> None:
         assert extracted.read() == b"flask\n"
 
 
+def test_the_folder_where_a_step_runs_belongs_to_it() -> None:
+    with tarfile.open(fileobj=io.BytesIO(layers.texts({}, 1000, folder="/app/services/api"))) as tar:
+        found = [(member.name, member.uid, member.isdir()) for member in tar.getmembers()]
+    assert found == [("app", 1000, True), ("app/services", 1000, True), ("app/services/api", 1000, True)]
+
+
 @pytest.mark.parametrize("size", [2, 9])
 def test_a_file_that_changes_meanwhile_is_named(tmp_path: Path, size: int) -> None:
     (tmp_path / "a.txt").write_text("12345")
