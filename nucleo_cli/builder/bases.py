@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Literal
 from nucleo_cli.builder import debian, images, platforms
 from nucleo_cli.builder.container import PACKER, ROOT_USER, BuildContainer, lines
 from nucleo_cli.builder.host import Host
-from nucleo_cli.builder.images import APP, Base, Layer
+from nucleo_cli.builder.images import APP, OUTPUT, Base, Layer
 from nucleo_cli.domain import xdg
 from nucleo_cli.domain.build import Platform
 from nucleo_cli.domain.events import Notice, Output, Work
@@ -37,7 +37,6 @@ Role = Literal["run", "build"]
 _BLOCK = 1 << 20
 _STALE_SECONDS = 3600
 _LAST_LINES = 40
-_OUTPUT = "/opt/app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ def _make_run(wanted: Wanted, name: str) -> Work[Base]:
 
 def _make_build(wanted: Wanted, name: str) -> Work[Base]:
     below, version = (yield from _packages(wanted)), wanted.platform.versions[wanted.version]
-    folders = " ".join((APP, _OUTPUT, *wanted.platform.caches, *wanted.platform.app_caches))
+    folders = " ".join((APP, OUTPUT, *wanted.platform.caches, *wanted.platform.app_caches))
     script = "\n".join(
         (
             debian.install_script((PACKER, *version.build)),

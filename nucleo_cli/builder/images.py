@@ -22,6 +22,8 @@ DIFF_ID = "io.nucleo.diff-id"
 USER = "1000:1000"
 # Where the tree lies in build containers and images.
 APP = "/app"
+# Where steps put what they make, unless it belongs into the tree.
+OUTPUT = "/opt/app"
 # 1980-01-01 00:00:01 UTC: zip files know no earlier time, and any fixed one makes Python write .pyc files by content.
 EPOCH = 315532801
 

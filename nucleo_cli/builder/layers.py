@@ -13,7 +13,7 @@ from typing import IO, cast
 
 from pathspec import GitIgnoreSpec
 
-from nucleo_cli.builder.images import APP, EPOCH, Layer
+from nucleo_cli.builder.images import APP, EPOCH, OUTPUT, Layer
 from nucleo_cli.builder.source import Entry, Source
 from nucleo_cli.errors import BuildFailed
 
@@ -96,10 +96,14 @@ def write_tree(source: Source, paths: Iterable[str], target: IO[bytes], owner: i
 
 
 def texts(files: Mapping[str, str], owner: int, folder: str = "") -> bytes:
-    """Files by their absolute path as a tar to be unpacked at `/`, and `folder`, which is made where it is missing."""
+    """Files by their absolute path as a tar to be unpacked at `/`, and `folder`, which is made where it is missing.
+
+    The folders on the way to them are the owner's too, below those that steps write to.
+    """
     buffer = io.BytesIO()
+    folders = {parent: None for path in (f"{folder}/file", *sorted(files)) for parent in _parents(path)}
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for parent in _parents(f"{folder}/file" if folder else "", ROOT):
+        for parent in folders:
             tar.addfile(_member(parent, 0o755, owner, tarfile.DIRTYPE))
         for path, text in sorted(files.items()):
             content = text.encode()
@@ -109,10 +113,10 @@ def texts(files: Mapping[str, str], owner: int, folder: str = "") -> bytes:
     return buffer.getvalue()
 
 
-def _parents(path: str, below: str) -> Iterator[str]:
-    """The folders of a path that are below a folder or are this folder, the outermost first."""
+def _parents(path: str) -> Iterator[str]:
+    """The folders on the way to a file that are below one that steps write to, or are this one; the outermost first."""
     for parent in reversed(PurePosixPath(path.lstrip("/")).parents):
-        if parent.is_relative_to(below) and parent != PurePosixPath():
+        if any(parent.is_relative_to(top.lstrip("/")) for top in (APP, OUTPUT)):
             yield str(parent)
 
 
