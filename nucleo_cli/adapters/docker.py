@@ -119,7 +119,7 @@ class Engine:
     def pull(self, reference: str) -> None:
         """Raises NotFound, NotAllowed or Unreachable when the registry does not give the image."""
         repository, tag = parse_repository_tag(reference)
-        with _translated(f"Image {reference}"):
+        with _translated(f"Image {reference}"), _transfer(f"Pulling {reference}"):
             for message in self._api.pull(repository, tag=tag or "latest", stream=True, decode=True):
                 _check_transfer(message, f"Pulling {reference}")
 
@@ -127,7 +127,7 @@ class Engine:
         """Pushes the image and returns the manifest's digest. Raises NotFound, NotAllowed or Unreachable."""
         repository, tag = parse_repository_tag(reference)
         digest = ""
-        with _translated(f"Image {reference}"):
+        with _translated(f"Image {reference}"), _transfer(f"Pushing {reference}"):
             for message in self._api.push(repository, tag=tag or "latest", stream=True, decode=True):
                 _check_transfer(message, f"Pushing {reference}")
                 digest = message.get("aux", {}).get("Digest", digest)
@@ -346,6 +346,17 @@ def _translated(subject: str) -> Generator[None]:
         raise Unreachable("The container engine does not answer", _HINT, {"cause": str(error)}) from error
 
 
+@contextmanager
+def _transfer(doing: str) -> Generator[None]:
+    """What the registry did wrong, where the engine answers as if it were its own error."""
+    try:
+        yield
+    except errors.NotFound:
+        raise
+    except errors.APIError as error:
+        _check_transfer({"error": _explained(error)}, doing)
+
+
 def _filters(labels: Mapping[str, str]) -> dict[str, list[str]]:
     return {"label": [f"{key}={value}" if value else key for key, value in labels.items()]}
 
@@ -372,4 +383,4 @@ def _check_transfer(message: Mapping[str, Any], doing: str) -> None:
         raise NotFound(f"{doing}: {text}")
     if any(word in lower for word in ("dial tcp", "no such host", "timeout", "connection", "eof")):
         raise Unreachable(f"{doing}: {text}", "Check the registry's address, and that it runs")
-    raise NucleoError(f"{doing}: {text}")
+    raise NucleoError(f"{doing}: {text}", "Run the same command again; nucleo doctor looks for what is wrong")

@@ -211,7 +211,7 @@ class TestRegistry:
             with setting(api, registry_push=proxy.address):
                 result = app("deploy", "--json")
             assert result.code in (1, 8), result
-            assert result.json["hint"]
+            assert result.json["hint"], result
             serves(app.url, before)
             check(app, api, probe, {before, app.answer})
 

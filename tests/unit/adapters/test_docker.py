@@ -75,3 +75,10 @@ def test_a_full_disk_is_said_in_so_many_words() -> None:
     assert caught.value.hint == "Make room: docker system prune"
     with pytest.raises(NucleoError, match=r"^The container engine's disk is full$"):
         docker._check_transfer({"error": "failed to register layer: No space left on device"}, "Pulling x")  # pyright: ignore[reportPrivateUsage]
+
+
+def test_a_registry_that_breaks_off_is_not_the_engines_fault() -> None:
+    reset = errors.APIError("failed", explanation='Get "http://r/v2/": read: connection reset by peer')
+    with pytest.raises(Unreachable, match="Pulling r/x: Get") as caught, docker._transfer("Pulling r/x"):  # pyright: ignore[reportPrivateUsage]
+        raise reset
+    assert caught.value.hint
