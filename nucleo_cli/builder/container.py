@@ -40,6 +40,7 @@ _OUT_OF_MEMORY = 137
 _SHELL = ("/bin/bash", "-euo", "pipefail", "-c")
 _NO_SPACE = re.compile(r"No space left on device|ENOSPC|[Dd]isk quota exceeded")
 _MARK = "/tmp/.nucleo-mark"  # noqa: S108
+_RESTORED = "/tmp/.nucleo-restored.tar.gz"  # noqa: S108
 
 # The arguments: where to put the packed layer, "all" or "changed" (since the mark), whether owners and times are kept,
 # the output, and what of it is left out. Prints the digests of the tar and of the packed file, and its size. Sorted
@@ -152,14 +153,23 @@ class BuildContainer:
         with layers.archive(source, paths, _OWNER_ID) as file:
             self._engine.put_archive(self._id, "/", file)
 
-    def restore(self, content: Iterable[bytes], folder: str) -> None:
-        """Unpack a layer that an earlier step made at `folder`, for later steps to write into as if it were new."""
-        with layers.temporary() as file:
-            with layers.no_space():
-                file.writelines(content)
-                file.seek(0)
+    def restore(self, content: Iterable[bytes]) -> None:
+        """Unpack a layer that an earlier step made, for later steps to write into as if it were new.
+
+        It goes in as one file and is unpacked there: the engine itself takes seconds for what has many files, and would
+        leave them to root.
+        """
+        with layers.one_file(_RESTORED, content, _OWNER_ID) as file:
             self._engine.put_archive(self._id, "/", file)
-        _ = self._engine.exec(self._id, ["chown", "-hR", self._user, folder], user=ROOT_USER).code
+        script = f"tar --extract --gzip --preserve-permissions --file={_RESTORED} --directory=/ && rm -f {_RESTORED}"
+        execution = self._engine.exec(self._id, [*_SHELL, script], user=self._user)
+        printed = list(lines(chunk for _, chunk in execution))
+        if execution.code:
+            raise NucleoError(
+                "A layer could not be unpacked in the build container",
+                "Run the same command again",
+                {"output": printed[-_LAST_LINES:]},
+            )
 
     def environment(self, step: Step, architecture: str) -> dict[str, str]:
         """The variables that a step sees. They may hold secrets."""

@@ -95,6 +95,22 @@ def write_tree(source: Source, paths: Iterable[str], target: IO[bytes], owner: i
             _add(tar, source, entry, name, owner)
 
 
+@contextmanager
+def one_file(path: str, content: Iterable[bytes], owner: int) -> Generator[IO[bytes]]:
+    """A tar of one file at an absolute path, whose size is known only at its end; open for reading."""
+    with temporary() as file:
+        with no_space():
+            file.seek(tarfile.BLOCKSIZE)
+            file.writelines(content)
+            member = _member(path.lstrip("/"), 0o644, owner, tarfile.REGTYPE)
+            member.size = file.tell() - tarfile.BLOCKSIZE
+            file.write(tarfile.NUL * (-member.size % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE))
+            file.seek(0)
+            file.write(member.tobuf(tarfile.GNU_FORMAT))
+            file.seek(0)
+        yield file
+
+
 def texts(files: Mapping[str, str], owner: int, folder: str = "") -> bytes:
     """Files by their absolute path as a tar to be unpacked at `/`, and `folder`, which is made where it is missing.
 

@@ -79,7 +79,7 @@ class Workshop:
         """
         for each in before:
             container.put(self.source, each.inputs)
-            container.restore(self.registry.blob(steps.repository(self.registry), layer(each).digest), each.output)
+            container.restore(self.registry.blob(steps.repository(self.registry), layer(each).digest))
         container.put(self.source, step.inputs)
 
     def make_volumes(self) -> None:

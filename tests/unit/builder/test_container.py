@@ -16,7 +16,7 @@ from nucleo_cli.builder.container import BuildContainer, StepFailed, damaged, ex
 from nucleo_cli.builder.host import Host
 from nucleo_cli.builder.images import Layer
 from nucleo_cli.domain.build import Failure, Step
-from nucleo_cli.errors import BuildFailed, NotFound
+from nucleo_cli.errors import BuildFailed, NotFound, NucleoError
 
 PYTHON = platforms.load("python")
 STEP = Step("dependencies", "uv pip install", "/app/.venv", "requirements.txt states them", files={"/tmp/r": "x"})
@@ -131,8 +131,18 @@ def test_a_failed_step_shows_its_last_lines() -> None:
 def test_what_is_put_back_belongs_to_the_user_of_the_steps() -> None:
     engine = FakeEngine(FakeExecution(0, []))
     with opened(engine) as build:
-        build.restore([b"layer"], "/app/.venv")
-    assert engine.calls[-2][1:] == (["chown", "-hR", "1000:1000", "/app/.venv"], {"user": "0:0"})
+        build.restore([b"layer"])
+    (_, command, options), put = engine.calls[-2], engine.calls[-3]
+    assert put[0] == "put"
+    assert "tar --extract" in command[-1]
+    assert options == {"user": "1000:1000"}
+
+
+def test_what_cannot_be_put_back_is_told() -> None:
+    engine = FakeEngine(FakeExecution(2, [b"tar: no room\n"]))
+    with pytest.raises(NucleoError, match="could not be unpacked") as caught, opened(engine) as build:
+        build.restore([b"layer"])
+    assert caught.value.details["output"] == ["tar: no room"]
 
 
 def test_a_layer_is_what_the_container_says() -> None:

@@ -76,6 +76,15 @@ def test_the_folder_where_a_step_runs_belongs_to_it() -> None:
     assert found == ["app", "app/services", "app/services/api", "app/lib", "opt/app", "opt/app/bin"]
 
 
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 513])
+def test_one_file_whose_size_is_known_at_its_end(size: int) -> None:
+    with layers.one_file("/tmp/a", [b"x" * size], 1000) as file, tarfile.open(fileobj=file) as tar:
+        (member,) = tar.getmembers()
+        extracted = tar.extractfile(member)
+        assert extracted is not None
+        assert (member.name, member.uid, extracted.read()) == ("tmp/a", 1000, b"x" * size)
+
+
 @pytest.mark.parametrize("size", [2, 9])
 def test_a_file_that_changes_meanwhile_is_named(tmp_path: Path, size: int) -> None:
     (tmp_path / "a.txt").write_text("12345")

@@ -89,7 +89,7 @@ class FakeContainer:
     def put(self, source: Source, paths: Iterable[str]) -> None:
         pass
 
-    def restore(self, content: Iterable[bytes], folder: str) -> None:
+    def restore(self, content: Iterable[bytes]) -> None:
         self.seen.append(b"".join(content).decode())
 
     def run(self, step: Step, architecture: str) -> Iterator[Output]:
