@@ -6,7 +6,7 @@ import os
 import re
 import socket
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,6 +140,9 @@ class BuildContainer:
         return self
 
     def __exit__(self, *_failure: object) -> None:
+        surely(self._remove)
+
+    def _remove(self) -> None:
         with suppress(NucleoError):
             self._engine.remove_container(self._id, force=True)
 
@@ -259,6 +262,15 @@ class BuildContainer:
                 yield chunk
         if execution.code:
             raise NucleoError(f"{path} could not be read from the build container", "Run the same command again")
+
+
+def surely(tidy: Callable[[], None]) -> None:
+    """Tidy up; once more from the start where a signal interrupts it, before the signal has its way."""
+    try:
+        tidy()
+    except BaseException:
+        tidy()
+        raise
 
 
 def damaged(failed: BuildFailed, platform: Platform) -> bool:

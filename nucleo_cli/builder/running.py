@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from nucleo_cli.builder import steps
-from nucleo_cli.builder.container import ROLE, BuildContainer, Packed, damaged, explained, sweep
+from nucleo_cli.builder.container import ROLE, BuildContainer, Packed, damaged, explained, surely, sweep
 from nucleo_cli.builder.images import Base, Layer
 from nucleo_cli.builder.source import Source
 from nucleo_cli.domain.build import Platform, Step
@@ -123,7 +123,7 @@ def run(workshop: Workshop, runs: Sequence[Run]) -> Work[list[dict[str, Layer]]]
         try:
             yield from work.until_ended(len(pending))
         finally:
-            work.stop()
+            surely(work.stop)
     yield from work.until_ended(0)
     if work.error is not None:
         raise work.error
@@ -170,13 +170,12 @@ class _Work:
             wait(self.sent)
 
     def stop(self) -> None:
-        """Let nothing new begin, and end what runs."""
+        """Let nothing new begin, and end what runs. Again is fine."""
         with self._lock:
             self._ended = True
-            containers, self._open = self._open, []
         for future in self.layers.values():
             future.cancel()
-        for container in containers:
+        for container in self._open:
             container.__exit__()
 
     def line(self, run: Run, line: Sequence[Step]) -> None:

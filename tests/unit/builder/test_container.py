@@ -16,7 +16,7 @@ from nucleo_cli.builder.container import BuildContainer, StepFailed, damaged, ex
 from nucleo_cli.builder.host import Host
 from nucleo_cli.builder.images import Layer
 from nucleo_cli.domain.build import Failure, Step
-from nucleo_cli.errors import BuildFailed, NotFound, NucleoError
+from nucleo_cli.errors import BuildFailed, Exit, Interrupted, NotFound, NucleoError
 
 PYTHON = platforms.load("python")
 STEP = Step("dependencies", "uv pip install", "/app/.venv", "requirements.txt states them", files={"/tmp/r": "x"})
@@ -96,6 +96,19 @@ def test_a_container_that_does_not_start_is_removed_too() -> None:
     with pytest.raises(NotFound), opened(engine):
         pass
     assert engine.calls == [("remove", "c1")]
+
+
+def test_a_signal_in_the_middle_of_the_removal_leaves_no_container() -> None:
+    class Interrupting(FakeEngine):
+        def remove_container(self, container: str, *, force: bool = True) -> None:
+            super().remove_container(container, force=force)
+            if self.calls.count(("remove", "c1")) == 1:
+                raise Interrupted(Exit.TERMINATED)
+
+    engine = Interrupting()
+    with pytest.raises(Interrupted), opened(engine):
+        pass
+    assert engine.calls.count(("remove", "c1")) == 2
 
 
 def test_a_proxy_on_this_machine_shares_its_network() -> None:
