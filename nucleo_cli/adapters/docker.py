@@ -186,9 +186,14 @@ class Engine:
         with _translated(f"Container {container}"):
             self._api.stop(container, timeout=timeout)
 
+    def signal(self, container: str, name: str) -> None:
+        """Sends the signal (`TERM`, …) to the container's process, without waiting for what it does."""
+        with _translated(f"Container {container}"):
+            self._api.kill(container, name)
+
     def remove_container(self, container: str, *, force: bool = True, volumes: bool = False) -> None:
-        """Removes the container (`volumes`: and its unnamed volumes); one that is not there is fine."""
-        with suppress(NotFound), _translated(f"Container {container}"):
+        """Removes the container (`volumes`: and its unnamed volumes); one that is not there, or just goes, is fine."""
+        with suppress(NotFound, Conflict), _translated(f"Container {container}"):
             self._api.remove_container(container, force=force, v=volumes)
 
     def containers(self, labels: Mapping[str, str], all: bool = True) -> list[Json]:
@@ -205,7 +210,7 @@ class Engine:
         with _translated(f"Container {container}"):
             return self._api.wait(container)["StatusCode"]
 
-    def put_archive(self, container: str, path: str, data: bytes | IO[bytes]) -> None:
+    def put_archive(self, container: str, path: str, data: bytes | IO[bytes] | Iterator[bytes]) -> None:
         """Unpacks a tar into the folder `path` of the container."""
         with _translated(f"{container}:{path}"):
             self._api.put_archive(container, path, data)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -293,11 +293,18 @@ def _found(registry: Registry, name: str, tag: str) -> Base | None:
     return Base(name, found.digest, images.layers_of(found.body, config))
 
 
-def put_image(registry: Registry, name: str, tag: str, layers: tuple[Layer, ...], architecture: str) -> str:
+def put_image(
+    registry: Registry,
+    name: str,
+    tag: str,
+    layers: tuple[Layer, ...],
+    architecture: str,
+    annotations: Mapping[str, str] | None = None,
+) -> str:
     """A tagged image of layers that the repository already has; its digest."""
     config = images.plain_config(layers, architecture)
     registry.upload(name, config.digest, config.size, lambda: [config.raw])
-    manifest = images.manifest(config, layers, {images.DIFF_ID: layers[-1].diff_id})
+    manifest = images.manifest(config, layers, {images.DIFF_ID: layers[-1].diff_id, **(annotations or {})})
     return registry.put_manifest(name, tag, manifest.raw)
 
 

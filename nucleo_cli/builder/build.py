@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import repeat
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -166,8 +165,9 @@ def _run(job: Job, base: Base, architecture: str) -> Run:
     made: dict[str, Layer] = {}
     if not job.no_cache:
         with ThreadPoolExecutor(_UPLOADS) as pool:
-            found = pool.map(steps.lookup, repeat(job.registry), (keys[step.name] for step in plan.steps))
-            made = {step.name: layer for step, layer in zip(plan.steps, found, strict=True) if layer is not None}
+            found = [pool.submit(steps.lookup, job.registry, job.source, step, keys[step.name]) for step in plan.steps]
+            layers = (future.result() for future in found)
+            made = {step.name: layer for step, layer in zip(plan.steps, layers, strict=True) if layer is not None}
     return Run(plan.steps, architecture, keys, made, f" {architecture}" if len(job.architectures) > 1 else "")
 
 
@@ -212,7 +212,7 @@ def _documents(
     facts = {
         "inputs": plans.inputs_hash(job.app, source, plan, job.architectures),
         "source-hash": source.hash,
-        "lock-hash": steps.lock_hash(source, plan.steps[0]) if plan.steps else "",
+        "lock-hash": steps.lock_hash(source, plan.steps[0].inputs) if plan.steps else "",
         "run-image": run.digest,
         "build-image": base.build.digest if base.build else "",
     }

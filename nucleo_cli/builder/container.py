@@ -6,12 +6,13 @@ import os
 import re
 import socket
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from shlex import quote
-from typing import TYPE_CHECKING, Any
+from posixpath import relpath
+from shlex import join, quote
+from typing import IO, TYPE_CHECKING, Any
 
 from nucleo_cli.builder import layers, missing
 from nucleo_cli.builder.host import FOLDER, Host
@@ -33,14 +34,14 @@ _LAST_LINES = 40
 # A compiler names what it misses long before the last of a build's complaints.
 _LINES_SEARCHED = 1000
 _LONGEST_LINE = 4000
-_OWNER_ID = 1000
 # It ends by itself should nobody be left to remove it.
 _LIFE_SECONDS = 6 * 3600
 _OUT_OF_MEMORY = 137
 _SHELL = ("/bin/bash", "-euo", "pipefail", "-c")
 _NO_SPACE = re.compile(r"No space left on device|ENOSPC|[Dd]isk quota exceeded")
 _MARK = "/tmp/.nucleo-mark"  # noqa: S108
-_RESTORED = "/tmp/.nucleo-restored.tar.gz"  # noqa: S108
+_UNREAD = "/tmp/.nucleo-unread"  # noqa: S108
+_BROUGHT = "/tmp/.nucleo-brought"  # noqa: S108
 
 # The arguments: where to put the packed layer, "all" or "changed" (since the mark), whether owners and times are kept,
 # the output, and what of it is left out. Prints the digests of the tar and of the packed file, and its size. Sorted
@@ -67,11 +68,41 @@ names() {{
 pack=(gzip -n)
 if command -v {PACKER} >/dev/null; then pack=({PACKER} -n -m -p 2); fi
 names | tar --create "${{flags[@]}}" --null --verbatim-files-from --files-from=- --file=- |
-  tee >(sha256sum > "$target.plain") | "${{pack[@]}}" -5 > "$target"
+  tee >(sha256sum > "$target.plain") | "${{pack[@]}}" -4 > "$target"
 while [ ! -s "$target.plain" ]; do sleep 0.01; done
 cut -d' ' -f1 "$target.plain"
 sha256sum "$target" | cut -d' ' -f1
 stat --format=%s "$target"
+"""
+
+
+# What came in one go is unpacked in the order in which it was given. The engine itself takes seconds for what has many
+# files, and would leave them to root.
+_UNPACK = f"""
+for each in {_BROUGHT}*; do
+  test -e "$each" || continue
+  tar --extract --preserve-permissions --file="$each" --directory=/
+  rm "$each"
+done
+"""
+
+# A step and its layer in one command of the engine. Standard output is what the step says; standard error tells how far
+# it came, and then the layer. The clock of file times ticks every few milliseconds: what the step writes has to be
+# later than the mark. Nothing of the step's variables reaches the packing.
+_UNPACKED, _RAN, _NOT_READ = "unpacked", "ran", "unread "
+_STEP = f"""
+exec 3>&2 2>&1
+{_UNPACK}
+echo {_UNPACKED} >&3
+rm -f {_UNREAD}
+touch {_MARK}
+sleep 0.02
+(
+{{command}}
+) 3>&-
+echo {_RAN} >&3
+test ! -f {_UNREAD} || sed 's/^/{_NOT_READ}/' {_UNREAD} >&3
+exec env -i PATH=/usr/local/bin:/usr/bin:/bin /bin/bash -c {{pack}} 2>&1 1>&3
 """
 
 
@@ -86,10 +117,11 @@ class StepFailed(BuildFailed):
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A layer, and the file in the container that holds it."""
+    """A layer, and the file in the container that holds it; and the inputs that the step says it did not read."""
 
     layer: Layer
     path: str
+    unread: frozenset[str] = frozenset()
 
 
 class BuildContainer:
@@ -119,6 +151,9 @@ class BuildContainer:
         self._volumes = dict(volumes or {})
         self._id = ""
         self._packed = 0
+        self._bundle = layers.Bundle(int(user.partition(":")[0]))
+        self._bundle.secrets(FOLDER, host.files)
+        self._brought = 0
 
     def __enter__(self) -> BuildContainer:
         options: dict[str, Any] = {"network_mode": "host"} if self._host.needs_loopback else {}
@@ -129,11 +164,11 @@ class BuildContainer:
             volumes=self._volumes,
             labels={ROLE: "build", "io.nucleo.app": self._app, OWNER: owner()},
             init=True,
+            auto_remove=True,
             **options,
         )
         try:
             self._engine.start(self._id)
-            self._engine.put_archive(self._id, "/", self._host.archive(int(self._user.partition(":")[0])))
         except BaseException:
             self.__exit__()
             raise
@@ -143,70 +178,93 @@ class BuildContainer:
         surely(self._remove)
 
     def _remove(self) -> None:
+        self._bundle.close()
         with suppress(NucleoError):
             self._engine.remove_container(self._id, force=True)
 
-    @property
-    def id(self) -> str:
-        """The engine's name for the container."""
-        return self._id
+    def dismiss(self) -> None:
+        """Let it end and the engine remove it, without waiting for that."""
+        self._bundle.close()
+        try:
+            self._engine.signal(self._id, "TERM")
+        except NucleoError:
+            self._remove()
 
     def put(self, source: Source, paths: Iterable[str]) -> None:
-        """Put files of the tree below /app, for the steps to write beside them."""
-        with layers.archive(source, paths, _OWNER_ID) as file:
-            self._engine.put_archive(self._id, "/", file)
+        """Give files of the tree below /app, for the steps to write beside them."""
+        self._bring(lambda file: layers.write_tree(source, paths, file, self._bundle.owner))
 
     def restore(self, content: Iterable[bytes]) -> None:
-        """Unpack a layer that an earlier step made, for later steps to write into as if it were new.
+        """Give a layer that an earlier step made, for later steps to write into as if it were new."""
+        self._bring(lambda file: file.writelines(content))
 
-        It goes in as one file and is unpacked there: the engine itself takes seconds for what has many files, and would
-        leave them to root.
-        """
-        with layers.one_file(_RESTORED, content, _OWNER_ID) as file:
-            self._engine.put_archive(self._id, "/", file)
-        script = f"tar --extract --gzip --preserve-permissions --file={_RESTORED} --directory=/ && rm -f {_RESTORED}"
-        execution = self._engine.exec(self._id, [*_SHELL, script], user=self._user)
+    def give(self, step: Step) -> None:
+        """Give the step's own files, and its folder."""
+        self._bundle.folders((f"{self._workdir}/file", *step.files))
+        self._bring(lambda file: layers.write_texts(step.files, file, self._bundle.owner))
+
+    def _bring(self, write: Callable[[IO[bytes]], object]) -> None:
+        self._brought += 1
+        self._bundle.add(f"{_BROUGHT}-{self._brought:04}", write)
+
+    def _send(self) -> None:
+        """All that was given since the last time goes into the container, in one piece."""
+        sent, self._bundle = self._bundle, layers.Bundle(self._bundle.owner)
+        try:
+            self._engine.put_archive(self._id, "/", sent.finish())
+        finally:
+            sent.close()
+
+    def unpack(self) -> None:
+        """Let all that was given be where it belongs. What runs a step does this by itself."""
+        execution = self.execute(_UNPACK)
         printed = list(lines(chunk for _, chunk in execution))
         if execution.code:
-            raise NucleoError(
-                "A layer could not be unpacked in the build container",
-                "Run the same command again",
-                {"output": printed[-_LAST_LINES:]},
-            )
+            raise _not_unpacked(printed)
 
     def environment(self, step: Step, architecture: str) -> dict[str, str]:
         """The variables that a step sees. They may hold secrets."""
         own = {"SOURCE_DATE_EPOCH": str(EPOCH), "HOME": "/tmp", "NUCLEO_ARCH": architecture}  # noqa: S108
+        if step.traced:
+            own["NUCLEO_UNREAD"] = _UNREAD
         return {**own, **self._host.env, **step.env}
 
     def leave_script(self, step: Step) -> str:
-        """Put the step's command into a file, outside of all layers; how to run it."""
+        """Give the step's command as a file, outside of all layers; how to run it."""
         path = f"{FOLDER}/step"
         script = f"#!/bin/bash\n# {step.reason}\nset -euo pipefail\n{step.command}\n"
-        self._engine.put_archive(self._id, "/", layers.texts({path: script}, _OWNER_ID))
+        self._bring(lambda file: layers.write_texts({path: script}, file, self._bundle.owner))
         return f"bash {path}"
 
-    def give(self, step: Step) -> None:
-        """Put the step's own files where it wants them, and make its folder."""
-        self._engine.put_archive(self._id, "/", layers.texts(step.files, _OWNER_ID, folder=self._workdir))
-
-    def run(self, step: Step, architecture: str) -> Iterator[Output]:
-        """Run a step, marking the time before it. Raises BuildFailed with what it printed last."""
+    def run(self, step: Step, architecture: str) -> Generator[Output, None, Packed]:
+        """Run a step and make the layer of its output. Raises BuildFailed with what it printed last."""
         self.give(step)
-        # The clock of file times ticks every few milliseconds: what the step writes has to be later than the mark.
-        script = f"touch {_MARK}; sleep 0.02; {step.command}"
+        self._send()
+        left_out = (path.strip("/") for path in step.exclude)
+        path, pack = self._packing("changed" if step.changed_only else "all", "normal", step.output, left_out)
+        script = _STEP.format(command=step.command, pack=join(pack))
         env = self.environment(step, architecture)
         execution = self._engine.exec(self._id, [*_SHELL, script], user=self._user, env=env, workdir=self._workdir)
         printed: deque[str] = deque(maxlen=_LINES_SEARCHED)
-        for line in lines(chunk for _, chunk in execution):
+        told = bytearray()
+        for line in lines(_aside(execution, told)):
             printed.append(self._host.hide(line))
             yield Output(step.name, printed[-1])
-        if execution.code:
+        reached = told.decode("utf-8", "surrogateescape").splitlines()
+        if packed := _packed(path, reached[-3:]):
+            unread = (line.removeprefix(_NOT_READ) for line in reached if line.startswith(_NOT_READ))
+            return replace(packed, unread=frozenset(relpath(each, self._workdir) for each in unread))
+        if _UNPACKED not in reached:
+            raise _not_unpacked(printed)
+        if _RAN not in reached:
             raise StepFailed(step, execution.code, tuple(printed))
+        details = {"step": step.name, "reason": step.reason, "output": list(printed)[-_LAST_LINES:]}
+        raise BuildFailed(f"The step {step.name!r} left nothing at {step.output}", "", details)
 
     @contextmanager
     def talk(self, step: Step, architecture: str, *, tty: bool) -> Generator[Talk]:
         """A shell that is where the step would be: its user, its folder, its variables."""
+        self.unpack()
         shell = ["/bin/bash", "--norc", "-i"] if tty else ["/bin/bash"]
         env = self.environment(step, architecture) | {
             "PS1": f"{step.name}:\\w$ ",
@@ -217,6 +275,7 @@ class BuildContainer:
 
     def execute(self, script: str) -> Execution:
         """Run a shell script as the container's user, with the machine's variables."""
+        self._send()
         env = {"HOME": "/tmp", **self._host.env}  # noqa: S108
         return self._engine.exec(self._id, [*_SHELL, script], user=self._user, env=env, workdir=self._workdir)
 
@@ -226,33 +285,20 @@ class BuildContainer:
             script = ["find", folder, "-xdev", "-mindepth", "1", "-delete"]
             _ = self._engine.exec(self._id, script, user=ROOT_USER).code
 
-    def pack(self, step: Step) -> Packed:
-        """Make the layer of a step's output. Raises BuildFailed where there is none."""
-        which = "changed" if step.changed_only else "all"
-        left_out = [path.strip("/") for path in step.exclude]
-        found = self._pack(which, "normal", step.output.strip("/"), left_out)
-        if isinstance(found, Packed):
-            return found
-        details = {"step": step.name, "reason": step.reason, "output": found}
-        raise BuildFailed(f"The step {step.name!r} left nothing at {step.output}", "", details)
-
     def pack_folders(self, folder: str, left_out: Iterable[str] = (), *, changed: bool) -> Packed:
         """Make a layer of a folder, with its owners and times as they are. Raises BuildFailed where there is none."""
-        found = self._pack("changed" if changed else "all", "kept", folder.strip("/"), left_out)
-        if isinstance(found, Packed):
-            return found
-        raise BuildFailed(f"Nothing is at {folder}", "", {"output": found})
+        path, pack = self._packing("changed" if changed else "all", "kept", folder, left_out)
+        execution = self._engine.exec(self._id, ["/bin/bash", "-c", *pack], user=self._user)
+        printed = list(lines(chunk for _, chunk in execution))
+        if packed := _packed(path, printed):
+            return packed
+        raise BuildFailed(f"Nothing is at {folder}", "", {"output": printed[-_LAST_LINES:]})
 
-    def _pack(self, which: str, own: str, output: str, left_out: Iterable[str]) -> Packed | list[str]:
+    def _packing(self, which: str, own: str, output: str, left_out: Iterable[str]) -> tuple[str, list[str]]:
+        """Where the packed layer will be, and the script with its arguments that makes it."""
         self._packed += 1
         path = f"/tmp/nucleo-layer-{self._packed}.tar.gz"  # noqa: S108
-        script = ["/bin/bash", "-c", _PACK, "pack", path, which, own, output, *left_out]
-        execution = self._engine.exec(self._id, script, user=self._user)
-        printed = list(lines(chunk for _, chunk in execution))
-        if execution.code or len(printed) != 3:
-            return printed[-_LAST_LINES:]
-        plain, packed, size = printed
-        return Packed(Layer(f"sha256:{packed}", int(size), f"sha256:{plain}"), path)
+        return path, [_PACK, "pack", path, which, own, output.strip("/"), *left_out]
 
     def read(self, path: str) -> Iterator[bytes]:
         """The bytes of a file in the container."""
@@ -262,6 +308,31 @@ class BuildContainer:
                 yield chunk
         if execution.code:
             raise NucleoError(f"{path} could not be read from the build container", "Run the same command again")
+
+
+def _aside(execution: Execution, told: bytearray) -> Iterator[bytes]:
+    """What a command writes to its standard output; its standard error is added to `told`."""
+    for stream, chunk in execution:
+        if stream == "stdout":
+            yield chunk
+        else:
+            told += chunk
+
+
+def _packed(path: str, printed: Sequence[str]) -> Packed | None:
+    """The layer that the packing has told of: the digests of the tar and of the packed file, and its size."""
+    if len(printed) != 3 or not printed[-1].isdecimal():
+        return None
+    plain, packed, size = printed
+    return Packed(Layer(f"sha256:{packed}", int(size), f"sha256:{plain}"), path)
+
+
+def _not_unpacked(printed: Iterable[str]) -> NucleoError:
+    return NucleoError(
+        "A layer could not be unpacked in the build container",
+        "Run the same command again",
+        {"output": list(printed)[-_LAST_LINES:]},
+    )
 
 
 def surely(tidy: Callable[[], None]) -> None:

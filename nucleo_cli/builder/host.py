@@ -1,10 +1,8 @@
 """What of this machine a build needs: certificates, proxies, package indexes. It reaches steps, never a layer."""
 
-import io
 import os
 import re
-import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from configparser import ConfigParser, Error
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -58,22 +56,6 @@ class Host:
     def indexes(self) -> dict[str, str]:
         """The package indexes, which decide what a step installs; without the user names and passwords in them."""
         return {name: _USER.sub("//", value) for name, value in sorted(self.env.items()) if "INDEX" in name}
-
-    def archive(self, owner: int) -> bytes:
-        """The files as a tar to be unpacked at `/`."""
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w") as tar:
-            for name in _with_folders(self.files):
-                member = tarfile.TarInfo(f"{FOLDER.lstrip('/')}/{name}".rstrip("/"))
-                member.uid = member.gid = owner
-                content = self.files.get(name)
-                if content is None:
-                    member.type, member.mode = tarfile.DIRTYPE, 0o700
-                    tar.addfile(member)
-                else:
-                    member.size, member.mode = len(content), 0o400
-                    tar.addfile(member, io.BytesIO(content))
-        return buffer.getvalue()
 
 
 def read(
@@ -187,16 +169,3 @@ def _as_uv(env: Mapping[str, str]) -> dict[str, str]:
         "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
     }
     return {uv: env[pip] for pip, uv in names.items() if pip in env}
-
-
-def _with_folders(names: Iterable[str]) -> Iterator[str]:
-    seen = {"": None}
-    yield ""
-    for name in sorted(names):
-        parts = name.split("/")
-        for depth in range(1, len(parts)):
-            folder = "/".join(parts[:depth])
-            if folder not in seen:
-                seen[folder] = None
-                yield folder
-        yield name

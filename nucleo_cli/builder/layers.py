@@ -5,7 +5,7 @@ import hashlib
 import io
 import os
 import tarfile
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryFile
@@ -72,16 +72,6 @@ def source_layer(source: Source, leave_out: Iterable[str] = ()) -> Generator[tup
         yield Layer(packed.digest, packed.size, plain.digest), file
 
 
-@contextmanager
-def archive(source: Source, paths: Iterable[str], owner: int) -> Generator[IO[bytes]]:
-    """Some files of the tree as a tar, open for reading."""
-    with temporary() as file:
-        with no_space():
-            write_tree(source, paths, file, owner)
-            file.seek(0)
-        yield file
-
-
 def write_tree(source: Source, paths: Iterable[str], target: IO[bytes], owner: int) -> None:
     """Write the files at `paths` of the source below `app/`, with fixed times, numeric owner and sorted names."""
     with tarfile.open(fileobj=target, mode="w|", format=tarfile.GNU_FORMAT, bufsize=_BLOCK) as tar:
@@ -95,38 +85,74 @@ def write_tree(source: Source, paths: Iterable[str], target: IO[bytes], owner: i
             _add(tar, source, entry, name, owner)
 
 
-@contextmanager
-def one_file(path: str, content: Iterable[bytes], owner: int) -> Generator[IO[bytes]]:
-    """A tar of one file at an absolute path, whose size is known only at its end; open for reading."""
-    with temporary() as file:
-        with no_space():
-            file.seek(tarfile.BLOCKSIZE)
-            file.writelines(content)
-            member = _member(path.lstrip("/"), 0o644, owner, tarfile.REGTYPE)
-            member.size = file.tell() - tarfile.BLOCKSIZE
-            file.write(tarfile.NUL * (-member.size % tarfile.BLOCKSIZE + 2 * tarfile.BLOCKSIZE))
-            file.seek(0)
-            file.write(member.tobuf(tarfile.GNU_FORMAT))
-            file.seek(0)
-        yield file
+class Bundle:
+    """A tar in the making that brings all that a build container needs in one go. Close it in the end.
 
-
-def texts(files: Mapping[str, str], owner: int, folder: str = "") -> bytes:
-    """Files by their absolute path as a tar to be unpacked at `/`, and `folder`, which is made where it is missing.
-
-    The folders on the way to them are the owner's too, below those that steps write to.
+    Secrets come first in it, and are on no disk of this side.
     """
-    buffer = io.BytesIO()
-    folders = {parent: None for path in (f"{folder}/file", *sorted(files)) for parent in _parents(path)}
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for parent in folders:
-            tar.addfile(_member(parent, 0o755, owner, tarfile.DIRTYPE))
+
+    def __init__(self, owner: int) -> None:
+        self.owner = owner
+        with no_space():
+            self._file = TemporaryFile()  # noqa: SIM115
+        self._tar = tarfile.open(fileobj=self._file, mode="w", format=tarfile.GNU_FORMAT)  # noqa: SIM115
+        self._head = io.BytesIO()
+
+    def folders(self, paths: Iterable[str]) -> None:
+        """Make the folders on the way to these files the owner's, below those that steps write to."""
+        with no_space():
+            for parent in {parent: None for path in paths for parent in _parents(path)}:
+                self._tar.addfile(_member(parent, 0o755, self.owner, tarfile.DIRTYPE))
+
+    def secrets(self, folder: str, files: Mapping[str, bytes]) -> None:
+        """Files by their path below `folder`, which nobody but the owner can read."""
+        folders = {str(parent): None for path in sorted(files) for parent in reversed(PurePosixPath(path).parents)}
+        for parent in folders or (".",):
+            self._private(f"{folder}/{parent}".removesuffix("/."), None)
+        for path, content in sorted(files.items()):
+            self._private(f"{folder}/{path}", content)
+
+    def add(self, path: str, write: Callable[[IO[bytes]], object]) -> None:
+        """A file at an absolute path whose size is known only when it is written."""
+        with no_space():
+            begin = self._tar.offset
+            self._file.seek(begin + tarfile.BLOCKSIZE)
+            write(self._file)
+            member = _member(path.lstrip("/"), 0o600, self.owner, tarfile.REGTYPE)
+            member.size = self._file.tell() - begin - tarfile.BLOCKSIZE
+            self._file.write(tarfile.NUL * (-member.size % tarfile.BLOCKSIZE))
+            self._tar.offset = self._file.tell()
+            self._file.seek(begin)
+            self._file.write(member.tobuf(tarfile.GNU_FORMAT))
+            self._file.seek(self._tar.offset)
+
+    def finish(self) -> Iterator[bytes]:
+        """The whole tar, in pieces."""
+        with no_space():
+            self._tar.close()
+        yield self._head.getvalue()
+        yield from blocks(self._file)
+
+    def close(self) -> None:
+        with suppress(OSError):  # where the disk is full, so it is for the last bytes, which nobody needs now
+            self._file.close()
+
+    def _private(self, path: str, content: bytes | None) -> None:
+        mode, kind = (0o700, tarfile.DIRTYPE) if content is None else (0o400, tarfile.REGTYPE)
+        member = _member(path.lstrip("/"), mode, self.owner, kind)
+        member.size = len(content or b"")
+        padding = tarfile.NUL * (-member.size % tarfile.BLOCKSIZE)
+        self._head.write(member.tobuf(tarfile.GNU_FORMAT) + (content or b"") + padding)
+
+
+def write_texts(files: Mapping[str, str], target: IO[bytes], owner: int) -> None:
+    """Write files by their absolute path as a tar to be unpacked at `/`."""
+    with tarfile.open(fileobj=target, mode="w|", format=tarfile.GNU_FORMAT) as tar:
         for path, text in sorted(files.items()):
             content = text.encode()
             member = _member(path.lstrip("/"), 0o644, owner, tarfile.REGTYPE)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 def _parents(path: str) -> Iterator[str]:

@@ -115,18 +115,24 @@ def run(workshop: Workshop, runs: Sequence[Run]) -> Work[list[dict[str, Layer]]]
         new = [step for step in each.steps if each.keys[step.name] not in work.layers]
         work.layers |= {each.keys[step.name]: Future() for step in new}
         lines += [(each, line) for line in _lines(new)]
-    with ThreadPoolExecutor(max(1, len(lines))) as pool, ThreadPoolExecutor(_UPLOADS) as uploads:
-        work.uploads = uploads
-        pending = [pool.submit(work.line, each, line) for each, line in lines]
-        for future in pending:
-            future.add_done_callback(lambda _: work.events.put(None))
-        try:
-            yield from work.until_ended(len(pending))
-        finally:
-            surely(work.stop)
-    yield from work.until_ended(0)
-    if work.error is not None:
-        raise work.error
+    try:
+        with ThreadPoolExecutor(max(1, len(lines))) as pool, ThreadPoolExecutor(_UPLOADS) as uploads:
+            work.uploads = uploads
+            pending = [pool.submit(work.line, each, line) for each, line in lines]
+            for future in pending:
+                future.add_done_callback(lambda _: work.events.put(None))
+            try:
+                yield from work.until_ended(len(pending))
+            finally:
+                if work.error is not None or not all(future.done() for future in pending):
+                    surely(work.stop)
+        yield from work.until_ended(0)
+        if work.error is not None:
+            raise work.error
+        work.dismiss()
+    except BaseException:
+        surely(work.stop)
+        raise
     return [{step.name: work.layers[each.keys[step.name]].result() for step in each.steps} for each in runs]
 
 
@@ -178,6 +184,11 @@ class _Work:
         for container in self._open:
             container.__exit__()
 
+    def dismiss(self) -> None:
+        """Nobody needs the containers any more: each of them ends by itself."""
+        for container in self._open:
+            container.dismiss()
+
     def line(self, run: Run, line: Sequence[Step]) -> None:
         """The steps of one line, one after the other."""
         try:
@@ -190,9 +201,9 @@ class _Work:
                     self.events.put(StepEnded(f"{step.name}{run.title}", 0.0, cached=True))
                     continue
                 container = container or self._opened()
-                container = self._run(container, step, run, there)
+                container, packed = self._run(container, step, run, there)
                 there.add(step.name)
-                self._send(run, step, container, self._packed(container, step))
+                self._send(run, step, container, packed)
                 self.events.put(StepEnded(f"{step.name}{run.title}", monotonic() - began))
         except BaseException as error:
             self._fail(error)
@@ -215,8 +226,8 @@ class _Work:
         container.__exit__()
         raise BuildFailed("The build was stopped", "Run the same command again")
 
-    def _run(self, container: BuildContainer, step: Step, run: Run, there: set[str]) -> BuildContainer:
-        """Run the step; once more with empty caches where these may be why it failed. The container that it ran in."""
+    def _run(self, container: BuildContainer, step: Step, run: Run, there: set[str]) -> tuple[BuildContainer, Packed]:
+        """Run the step; once more with empty caches where these may be why it failed. Its container, and its layer."""
         platform = self.workshop.platform
         needed = steps.before(step, run.steps)
 
@@ -225,7 +236,7 @@ class _Work:
 
         try:
             self.workshop.prepare(container, step, [each for each in needed if each.name not in there], layer)
-            self._follow(container.run(step, run.architecture))
+            packed = self._follow(container.run(step, run.architecture))
         except BuildFailed as failed:
             if not self.workshop.caches or not damaged(failed, platform) or self._ended:
                 raise explained(failed, step, platform, self.workshop.suite) from None
@@ -234,21 +245,18 @@ class _Work:
             container = self._opened()
             self.workshop.prepare(container, step, needed, layer)
             try:
-                self._follow(container.run(step, run.architecture))
+                packed = self._follow(container.run(step, run.architecture))
             except BuildFailed as again:
                 raise explained(again, step, platform, self.workshop.suite) from None
         there.update(each.name for each in needed)
-        return container
+        return container, packed
 
-    def _packed(self, container: BuildContainer, step: Step) -> Packed:
-        try:
-            return container.pack(step)
-        except BuildFailed as failed:
-            raise explained(failed, step, self.workshop.platform, self.workshop.suite) from None
-
-    def _follow(self, events: Iterator[Event]) -> None:
-        for event in events:
-            self.events.put(event)
+    def _follow(self, work: Work[Packed]) -> Packed:
+        while True:
+            try:
+                self.events.put(next(work))
+            except StopIteration as end:
+                return end.value
 
     def _send(self, run: Run, step: Step, container: BuildContainer, packed: Packed) -> None:
         """Upload a layer while the line goes on; whoever needs the layer waits for that."""
@@ -260,7 +268,7 @@ class _Work:
                 name, layer = steps.repository(registry), packed.layer
                 if not registry.has_blob(name, layer.digest):
                     registry.upload(name, layer.digest, layer.size, lambda: container.read(packed.path))
-                steps.store(registry, key, layer, run.architecture)
+                steps.store(registry, self.workshop.source, step, key, layer, run.architecture, packed.unread)
                 future.set_result(layer)
             except BaseException as error:
                 self._fail(error)

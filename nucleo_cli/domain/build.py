@@ -31,6 +31,9 @@ class Step:
     `exclude` (absolute paths below it), or with `changed_only` the files that the step wrote or changed. `files` are
     put there before it runs, by absolute path. With `once` the layer is the same for every architecture. What does not
     `ships` is for later steps alone: its layer is kept, but not part of the image. `reason` says why the step exists.
+
+    With `traced` the step may write the absolute paths of inputs that had no influence on its output, one a line, to
+    the file $NUCLEO_UNREAD: a change of these alone does not run it again.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Step:
     exclude: tuple[str, ...] = ()
     once: bool = False
     ships: bool = True
+    traced: bool = False
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     files: Mapping[str, str] = field(default_factory=dict[str, str])
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _MANAGE = "manage.py"
 _OUTSIDE = ".."
-_SORT = "/tmp/sort_manifests.py"  # noqa: S108  inside the build container
+# Inside the build container.
+_SORT = "/tmp/sort_manifests.py"  # noqa: S108
+_TRACE = "/tmp/trace_modules.py"  # noqa: S108
 # In the place of the installed environment, or never read.
 _NO_INPUT = re.compile(r"^\.venv/|(^|/)(__pycache__|node_modules)/|(^|/)pyvenv\.cfg$")
 _STATIC_APP = "django.contrib.staticfiles"
@@ -84,7 +86,8 @@ def collectstatic(source: Source, after: str) -> Step | str | None:
         name="static files",
         # The settings may insist on a key; what it is does not matter here, and it ends with this command.
         command=f"{into}SECRET_KEY=only-for-collectstatic DJANGO_SECRET_KEY=only-for-collectstatic"
-        f" /app/.venv/bin/python manage.py collectstatic --noinput && /app/.venv/bin/python {_SORT} {place}",
+        f" /app/.venv/bin/python {_TRACE} {source.app} manage.py collectstatic --noinput"
+        f" && /app/.venv/bin/python {_SORT} {place}",
         output=place,
         reason="STATIC_ROOT is set and django.contrib.staticfiles installed",
         inputs=tuple(p for p in source.paths if not _NO_INPUT.search(p) and not p.startswith(committed)),
@@ -92,7 +95,8 @@ def collectstatic(source: Source, after: str) -> Step | str | None:
         # Where the settings compute the folder, it is what the command wrote.
         changed_only=folder is None,
         env={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": f"{source.app}/src"},
-        files={_SORT: Path(__file__).with_name("sort_manifests.py").read_text("utf-8")},
+        traced=True,
+        files={path: Path(__file__).with_name(Path(path).name).read_text("utf-8") for path in (_SORT, _TRACE)},
     )
 
 

@@ -26,9 +26,10 @@ from nucleo_cli.domain.app import Build
 from nucleo_cli.domain.build import Image, Step
 from nucleo_cli.domain.events import Warned, Work
 from nucleo_cli.domain.settings import Settings
-from nucleo_cli.errors import BuildFailed, Exit, NotAllowed, NucleoError, Unreachable
+from nucleo_cli.errors import BuildFailed, Exit, NotAllowed, NotFound, NucleoError, Unreachable
 from tests.contract.conftest import RegistryServer
 from tests.contract.faults import PLATFORM, Builder, Fault, FaultProxy, known, make_app
+from tests.waiting import staying
 
 # docker-py leaves the socket of a finished exec to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -79,6 +80,15 @@ def left_over(engine: Engine) -> list[str]:
     ]
 
 
+def described(engine: Engine) -> str:
+    """All that the engine tells of these containers."""
+    found: list[object] = []
+    for one in left_over(engine):
+        with suppress(NotFound):  # it has gone since
+            found.append(engine.inspect(one))
+    return json.dumps(found)
+
+
 def through(proxy: FaultProxy, engine: Engine, *faults: Fault) -> Builder:
     """A builder that reaches the registry through the proxy, which begins to misbehave now."""
     proxy.faults = list(faults)
@@ -97,7 +107,7 @@ def test_a_registry_that_refuses(
         through(proxy, engine, Fault(request_, status)).build(app, no_cache=True)
     assert caught.value.hint == f"Run: docker login {proxy.address}"
     assert caught.value.exit == Exit.NOT_ALLOWED
-    assert left_over(engine) == []
+    assert staying(lambda: left_over(engine)) == []
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -121,7 +131,7 @@ def test_what_does_not_pass_is_one_error(
     with pytest.raises(Unreachable, match=f"^The registry {proxy.address} does not serve: {status}") as caught:
         through(proxy, engine, Fault(request_, status)).build(app, no_cache=True)
     assert caught.value.hint == "Run the same command again"
-    assert left_over(engine) == []
+    assert staying(lambda: left_over(engine)) == []
 
 
 def test_a_blob_on_its_way_up_is_cut(builder: Builder, engine: Engine, proxy: FaultProxy, app: Path) -> None:
@@ -152,7 +162,7 @@ def test_a_connection_that_is_cut_again_and_again(
     with pytest.raises(Unreachable, match=f"^The registry {proxy.address} does not answer") as caught:
         through(proxy, engine, Fault(request_, cut=10)).build(app)
     assert caught.value.hint == "Run: nucleo doctor"
-    assert left_over(engine) == []
+    assert staying(lambda: left_over(engine)) == []
 
 
 @pytest.fixture
@@ -195,7 +205,7 @@ def test_the_disk_of_the_registry_is_full(
     assert caught.value.message == f"The disk of the registry {own_registry.address} is full"
     assert "garbage-collect" in caught.value.hint
     assert found.pauses == []
-    assert left_over(engine) == []
+    assert staying(lambda: left_over(engine)) == []
 
 
 def blob(server: RegistryServer, digest: str) -> Path:
@@ -236,7 +246,7 @@ def test_a_layer_that_the_registry_altered_is_never_used(
     with pytest.raises(NucleoError, match="sent something else than") as caught:
         found.build(app)
     assert file.parent.name in caught.value.hint
-    assert left_over(engine) == []
+    assert staying(lambda: left_over(engine)) == []
     file.unlink()
     assert found.build(app).digest == Builder(own_registry.address, engine).build(app, no_cache=True).digest
 
@@ -254,7 +264,7 @@ def test_the_temporary_folder_is_full(
     with pytest.raises(BuildFailed, match=f"^A temporary file could not be written in {folder}") as caught:
         builder.build(app)
     assert "TMPDIR" in caught.value.hint
-    assert left_over(engine) == []
+    assert staying(lambda: left_over(engine)) == []
 
 
 def test_the_temporary_folder_is_full_when_a_layer_comes_back(
@@ -269,7 +279,7 @@ def test_the_temporary_folder_is_full_when_a_layer_comes_back(
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     with pytest.raises(BuildFailed, match=f"^A temporary file could not be written in {folder}"):
         builder.build(app, [random, other])
-    assert left_over(engine) == []
+    assert staying(lambda: left_over(engine)) == []
 
 
 def test_the_cache_folder_is_full(
@@ -279,7 +289,7 @@ def test_the_cache_folder_is_full(
     with pytest.raises(BuildFailed, match=r"^The cache folder cannot be written: No space left on device") as caught:
         builder.build(app, how=Build(apt=("bc",)))
     assert caught.value.hint.startswith(f"Make room in {tmp_path}/small")
-    assert left_over(engine) == []
+    assert staying(lambda: left_over(engine)) == []
 
 
 def test_the_disk_of_the_engine_is_full(builder: Builder, engine: Engine, app: Path) -> None:
@@ -289,7 +299,7 @@ def test_the_disk_of_the_engine_is_full(builder: Builder, engine: Engine, app: P
         builder.build(app, [fill])
     assert caught.value.hint.startswith("Make room: docker system prune\n")
     assert "fill runs because it needs room" in caught.value.hint
-    assert left_over(engine) == []
+    assert staying(lambda: left_over(engine)) == []
 
 
 def test_a_full_cache_is_emptied_and_the_build_goes_on(builder: Builder, engine: Engine, app: Path) -> None:
@@ -381,7 +391,7 @@ def test_a_tree_that_changes_while_it_is_read(builder: Builder, engine: Engine, 
     (app / "one.txt").unlink()
     with pytest.raises(BuildFailed, match=r"^one.txt changed while it was read$"):
         builder.build(app, source=source)
-    assert left_over(engine) == []
+    assert staying(lambda: left_over(engine)) == []
 
 
 def test_a_file_that_changes_while_steps_run_is_never_half_of_an_image(builder: Builder, app: Path) -> None:
@@ -450,7 +460,7 @@ def test_a_build_that_is_killed_anywhere_is_finished_by_the_next(
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         finished = run_killed(app, builder.address, 0, folder)
         assert finished.returncode == 0, finished.stderr
-        assert left_over(engine) == []
+        assert staying(lambda: left_over(engine)) == []
         assert list(folder.iterdir()) == []
         assert finished.stdout.strip() == builder.build(app, no_cache=True).digest
     volumes = {volume["Name"] for volume in engine.volumes({}) if "faul" in volume["Name"]}
@@ -501,7 +511,7 @@ def test_secrets_of_the_build_reach_its_steps_and_nothing_else(
         try:
             while True:
                 told += f"{next(work)}\n"
-                shown += commands() + json.dumps([engine.inspect(one) for one in left_over(engine)])
+                shown += commands() + described(engine)
         except StopIteration as end:
             images.append(end.value)
         except BuildFailed as failed:

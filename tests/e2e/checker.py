@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from tests.e2e.api import Api, Json
 from tests.e2e.sample import Sample
 from tests.installed import HOME, Result
+from tests.waiting import staying
 
 _EVERY_SECONDS = 0.02
 _PATIENCE_SECONDS = 90
@@ -157,7 +158,7 @@ def no_orphans(sample: Sample, api: Api) -> None:
     """No lock, build container, temporary Secret or old pod outlives a deploy."""
     namespace = f"/namespaces/{sample.namespace}"
     assert not api.items(f"/apis/coordination.k8s.io/v1{namespace}/leases"), "a Lease was left"
-    assert not build_containers(sample.name), "a build container was left"
+    assert not staying(lambda: build_containers(sample.name)), "a build container was left"
     kept = json.dumps([each["config"] for each in api.revisions(sample.namespace, sample.name)])
     secrets = [each for each in api.items(f"/api/v1{namespace}/secrets") if each.get("type") not in _SYSTEM_SECRETS]
     loose = [each["metadata"]["name"] for each in secrets if each["metadata"]["name"] not in kept]

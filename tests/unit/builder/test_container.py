@@ -1,8 +1,10 @@
 """The build container: output lines, what a failure means, whose containers are removed."""
 
 import dataclasses
+import io
 import os
 import socket
+import tarfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nucleo_cli.builder import container, platforms
-from nucleo_cli.builder.container import BuildContainer, StepFailed, damaged, explained
+from nucleo_cli.builder.container import BuildContainer, Packed, StepFailed, damaged, explained
 from nucleo_cli.builder.host import Host
 from nucleo_cli.builder.images import Layer
 from nucleo_cli.domain.build import Failure, Step
@@ -24,13 +26,18 @@ WHY = "The step dependencies runs because requirements.txt states them"
 ALONE = f"{WHY}; to try it alone: nucleo build --shell dependencies"
 
 
+UNPACKED, RAN, LAYER = b"unpacked\n", b"ran\n", b"aa\nbb\n12\n"
+
+
 class FakeExecution:
-    def __init__(self, code: int, output: list[bytes]) -> None:
+    """What a step says is its `output`; `told` is what the script around it says."""
+
+    def __init__(self, code: int, output: list[bytes], told: bytes = b"") -> None:
         self.code = code
-        self._output = output
+        self._chunks = [*(("stdout", chunk) for chunk in output), ("stderr", told)]
 
     def __iter__(self) -> Iterator[tuple[str, bytes]]:
-        return iter([("stdout", chunk) for chunk in self._output])
+        return iter(self._chunks)
 
 
 class FakeEngine:
@@ -53,7 +60,8 @@ class FakeEngine:
         self.calls.append(("start", container))
 
     def put_archive(self, container: str, path: str, data: Any) -> None:
-        self.calls.append(("put", container, path))
+        with tarfile.open(fileobj=io.BytesIO(b"".join(data))) as tar:
+            self.calls.append(("put", container, path, tar.getnames()))
 
     def exec(self, container: str, command: list[str], **options: Any) -> FakeExecution:
         self.calls.append(("exec", command, options))
@@ -63,6 +71,9 @@ class FakeEngine:
     def talk(self, container: str, command: list[str], **options: Any) -> Generator[str]:
         self.calls.append(("talk", command, options))
         yield "talk"
+
+    def signal(self, container: str, name: str) -> None:
+        self.calls.append((name, container))
 
     def remove_container(self, container: str, *, force: bool = True) -> None:
         self.calls.append(("remove", container))
@@ -117,13 +128,22 @@ def test_a_proxy_on_this_machine_shares_its_network() -> None:
         assert engine.created["network_mode"] == "host"
 
 
+def ran(build: BuildContainer, step: Step = STEP, architecture: str = "amd64") -> tuple[list[str], Packed]:
+    work, printed = build.run(step, architecture), list[str]()
+    try:
+        while True:
+            printed.append(next(work).text)
+    except StopIteration as end:
+        return printed, end.value
+
+
 def test_a_step_sees_the_machines_settings_and_its_own() -> None:
-    engine = FakeEngine(FakeExecution(0, [b"one\ntw", b"o\n"]))
+    engine = FakeEngine(FakeExecution(0, [b"one\ntw", b"o\n"], UNPACKED + RAN + LAYER))
     step = dataclasses.replace(STEP, env={"UV_NO_PROGRESS": "1"})
     with opened(engine, Host({"HTTP_PROXY": "http://proxy"})) as build:
-        assert [line.text for line in build.run(step, "arm64")] == ["one", "two"]
+        assert ran(build, step, "arm64")[0] == ["one", "two"]
     _, command, options = next(call for call in engine.calls if call[0] == "exec")
-    assert command[-1].endswith("; uv pip install")
+    assert "\nuv pip install\n" in command[-1]
     assert options["env"] == {
         "SOURCE_DATE_EPOCH": "315532801",
         "HOME": "/tmp",
@@ -134,53 +154,75 @@ def test_a_step_sees_the_machines_settings_and_its_own() -> None:
 
 
 def test_a_failed_step_shows_its_last_lines() -> None:
-    engine = FakeEngine(FakeExecution(3, [b"".join(b"%d\n" % number for number in range(100))]))
+    lines = [b"".join(b"%d\n" % number for number in range(100))]
+    engine = FakeEngine(FakeExecution(3, lines, UNPACKED))
     with pytest.raises(BuildFailed, match="'dependencies' failed with exit code 3") as caught, opened(engine) as build:
-        list(build.run(STEP, "amd64"))
+        ran(build)
     assert caught.value.details["output"] == [str(number) for number in range(60, 100)]
     assert caught.value.details["reason"] == "requirements.txt states them"
 
 
-def test_what_is_put_back_belongs_to_the_user_of_the_steps() -> None:
-    engine = FakeEngine(FakeExecution(0, []))
-    with opened(engine) as build:
-        build.restore([b"layer"])
-    (_, command, options), put = engine.calls[-2], engine.calls[-3]
-    assert put[0] == "put"
-    assert "tar --extract" in command[-1]
-    assert options == {"user": "1000:1000"}
+def test_all_that_a_step_needs_comes_in_one_piece_and_in_order() -> None:
+    engine = FakeEngine(FakeExecution(0, [], UNPACKED + RAN + LAYER))
+    with opened(engine, Host(files={"netrc": b"secret", "config/uv/uv.toml": b""})) as build:
+        build.restore([b"lay", b"er"])
+        ran(build)
+    (names,) = [call[3] for call in engine.calls if call[0] == "put"]
+    assert names == [
+        "run/nucleo",
+        "run/nucleo/config",
+        "run/nucleo/config/uv",
+        "run/nucleo/config/uv/uv.toml",
+        "run/nucleo/netrc",
+        "tmp/.nucleo-brought-0001",
+        "app",
+        "tmp/.nucleo-brought-0002",
+    ]
+    assert engine.calls[-2][2]["user"] == "1000:1000"
 
 
 def test_what_cannot_be_put_back_is_told() -> None:
     engine = FakeEngine(FakeExecution(2, [b"tar: no room\n"]))
-    with pytest.raises(NucleoError, match="could not be unpacked") as caught, opened(engine) as build:
-        build.restore([b"layer"])
+    build = opened(engine)
+    build.restore([b"layer"])
+    with pytest.raises(NucleoError, match="could not be unpacked") as caught, build:
+        ran(build)
     assert caught.value.details["output"] == ["tar: no room"]
 
 
 def test_a_layer_is_what_the_container_says() -> None:
-    engine = FakeEngine(FakeExecution(0, [b"aa\nbb\n12\n"]))
+    engine = FakeEngine(FakeExecution(0, [], UNPACKED + RAN + LAYER))
     with opened(engine) as build:
-        packed = build.pack(STEP)
+        _, packed = ran(build)
     assert packed.layer == Layer("sha256:bb", 12, "sha256:aa")
     assert packed.path.startswith("/tmp/")
 
 
 def test_a_step_that_makes_nothing_is_told_so() -> None:
-    engine = FakeEngine(FakeExecution(2, [b"tar: app/.venv: Cannot stat\n"]))
+    engine = FakeEngine(FakeExecution(2, [b"tar: app/.venv: Cannot stat\n"], UNPACKED + RAN))
     with pytest.raises(BuildFailed, match=r"left nothing at /app/\.venv"), opened(engine) as build:
-        build.pack(STEP)
+        ran(build)
+
+
+def test_a_container_that_nobody_needs_ends_by_itself() -> None:
+    engine = FakeEngine()
+    build = opened(engine)
+    build.__enter__()
+    build.dismiss()
+    assert engine.created["auto_remove"]
+    assert engine.calls == [("start", "c1"), ("TERM", "c1")]
 
 
 def test_a_secret_that_a_step_prints_is_not_shown() -> None:
-    engine = FakeEngine(FakeExecution(1, [b"token hunter22\n"]))
+    engine = FakeEngine(FakeExecution(1, [b"token hunter22\n"], UNPACKED))
+    printed: list[str] = []
     with pytest.raises(StepFailed) as caught, opened(engine, Host(secrets=("hunter22",))) as build:
-        assert [line.text for line in build.run(STEP, "amd64")] == ["token ***"]
+        printed += (line.text for line in build.run(STEP, "amd64"))
     assert caught.value.printed == ("token ***",)
 
 
 def test_a_shell_is_where_the_step_would_be() -> None:
-    engine, step = FakeEngine(), dataclasses.replace(STEP, env={"A": "b"})
+    engine, step = FakeEngine(FakeExecution(0, []), FakeExecution(0, [])), dataclasses.replace(STEP, env={"A": "b"})
     with opened(engine, workdir="/app/api") as build:
         assert build.leave_script(step) == "bash /run/nucleo/step"
         for tty in (True, False):

@@ -1,7 +1,5 @@
 """What of a machine reaches a build."""
 
-import io
-import tarfile
 from pathlib import Path
 
 from nucleo_cli.builder import host, platforms
@@ -67,11 +65,8 @@ def test_netrc_and_the_settings_of_uv_come_as_files(tmp_path: Path) -> None:
     found = read(tmp_path)
     assert found.env["NETRC"] == "/run/nucleo/netrc"
     assert found.env["XDG_CONFIG_HOME"] == "/run/nucleo/config"
-    with tarfile.open(fileobj=io.BytesIO(found.archive(1000))) as tar:
-        by_name = {member.name: (oct(member.mode), member.uid) for member in tar}
-    assert by_name["run/nucleo"] == ("0o700", 1000)
-    assert by_name["run/nucleo/netrc"] == ("0o400", 1000)
-    assert by_name["run/nucleo/config/uv/uv.toml"] == ("0o400", 1000)
+    assert found.files["netrc"] == b"machine pypi.corp login u password p\n"
+    assert found.files["config/uv/uv.toml"] == b"[pip]\n"
 
 
 def test_the_indexes_of_a_step_key_hold_no_password() -> None:

@@ -56,33 +56,67 @@ def test_an_empty_tree_is_a_layer_too(tmp_path: Path) -> None:
         assert layer.size > 0
 
 
-def test_an_archive_holds_what_is_asked_for_and_belongs_to_the_builder(tree: Path) -> None:
-    with layers.archive(read_source(tree), ["run.sh"], owner=1000) as file, tarfile.open(fileobj=file) as tar:
-        members = tar.getmembers()
-    assert [(member.name, member.uid) for member in members] == [("app", 1000), ("app/run.sh", 1000)]
+def members(bundle: layers.Bundle) -> dict[str, tuple[tarfile.TarInfo, bytes]]:
+    with tarfile.open(fileobj=io.BytesIO(b"".join(bundle.finish()))) as tar:
+        found = {each.name: (each, file.read() if (file := tar.extractfile(each)) else b"") for each in tar}
+    bundle.close()
+    return found
+
+
+def test_a_tree_holds_what_is_asked_for_and_belongs_to_the_builder(tree: Path) -> None:
+    target = io.BytesIO()
+    layers.write_tree(read_source(tree), ["run.sh"], target, owner=1000)
+    target.seek(0)
+    with tarfile.open(fileobj=target) as tar:
+        assert [(member.name, member.uid) for member in tar] == [("app", 1000), ("app/run.sh", 1000)]
 
 
 def test_texts() -> None:
-    with tarfile.open(fileobj=io.BytesIO(layers.texts({"/tmp/requirements.txt": "flask\n"}, 1000))) as tar:
+    target = io.BytesIO()
+    layers.write_texts({"/tmp/requirements.txt": "flask\n"}, target, 1000)
+    target.seek(0)
+    with tarfile.open(fileobj=target) as tar:
         extracted = tar.extractfile("tmp/requirements.txt")
         assert extracted is not None
         assert extracted.read() == b"flask\n"
 
 
 def test_the_folder_where_a_step_runs_belongs_to_it() -> None:
-    files = {"/app/lib/a": "", "/opt/app/bin/b": "", "/tmp/c": "", "/etc/deep/d": ""}
-    with tarfile.open(fileobj=io.BytesIO(layers.texts(files, 1000, folder="/app/services/api"))) as tar:
-        found = [member.name for member in tar.getmembers() if member.isdir() and member.uid == 1000]
-    assert found == ["app", "app/services", "app/services/api", "app/lib", "opt/app", "opt/app/bin"]
+    bundle = layers.Bundle(1000)
+    bundle.folders(["/app/services/api/file", "/app/lib/a", "/opt/app/bin/b", "/tmp/c", "/etc/deep/d"])
+    found = members(bundle)
+    assert list(found) == ["app", "app/services", "app/services/api", "app/lib", "opt/app", "opt/app/bin"]
+    assert {(member.isdir(), member.uid) for member, _ in found.values()} == {(True, 1000)}
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 513])
-def test_one_file_whose_size_is_known_at_its_end(size: int) -> None:
-    with layers.one_file("/tmp/a", [b"x" * size], 1000) as file, tarfile.open(fileobj=file) as tar:
-        (member,) = tar.getmembers()
-        extracted = tar.extractfile(member)
-        assert extracted is not None
-        assert (member.name, member.uid, extracted.read()) == ("tmp/a", 1000, b"x" * size)
+def test_a_bundle_of_files_whose_size_is_known_at_their_end(size: int) -> None:
+    bundle = layers.Bundle(1000)
+    bundle.add("/tmp/a", lambda file: file.writelines([b"x" * size]))
+    bundle.add("/tmp/b", lambda file: file.write(b"y"))
+    found = members(bundle)
+    assert {name: (member.uid, content) for name, (member, content) in found.items()} == {
+        "tmp/a": (1000, b"x" * size),
+        "tmp/b": (1000, b"y"),
+    }
+
+
+def test_secrets_are_for_their_owner_alone() -> None:
+    bundle = layers.Bundle(1000)
+    bundle.add("/tmp/a", lambda file: file.write(b"1"))
+    bundle.secrets("/run/nucleo", {"netrc": b"machine x", "config/uv/uv.toml": b""})
+    found = {name: (oct(member.mode), member.uid, content) for name, (member, content) in members(bundle).items()}
+    assert found["run/nucleo"] == ("0o700", 1000, b"")
+    assert found["run/nucleo/netrc"] == ("0o400", 1000, b"machine x")
+    assert found["run/nucleo/config/uv"] == ("0o700", 1000, b"")
+    assert found["run/nucleo/config/uv/uv.toml"] == ("0o400", 1000, b"")
+    assert found["tmp/a"] == ("0o600", 1000, b"1")
+
+
+def test_a_bundle_without_secrets_has_their_folder() -> None:
+    bundle = layers.Bundle(0)
+    bundle.secrets("/run/nucleo", {})
+    assert list(members(bundle)) == ["run/nucleo"]
 
 
 @pytest.mark.parametrize("size", [2, 9])

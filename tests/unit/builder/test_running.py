@@ -92,7 +92,10 @@ class FakeContainer:
     def restore(self, content: Iterable[bytes]) -> None:
         self.seen.append(b"".join(content).decode())
 
-    def run(self, step: Step, architecture: str) -> Iterator[Output]:
+    def dismiss(self) -> None:
+        self.closed = True
+
+    def run(self, step: Step, architecture: str) -> Work[Packed]:
         if step.name in self.engine.meeting:
             self.engine.barrier.wait(timeout=20)
         yield Output(step.name, f"{step.name} {architecture}")
@@ -100,12 +103,10 @@ class FakeContainer:
             self.engine.fail[step.name] -= 1
             raise StepFailed(step, 1, (self.engine.words,))
         self.seen.append(step.name)
+        return Packed(Layer(f"sha256:{step.name}", 1, f"sha256:{step.name}"), f"/tmp/{step.name}")
 
     def empty(self, folders: Iterable[str]) -> None:
         self.engine.emptied += folders
-
-    def pack(self, step: Step) -> Packed:
-        return Packed(Layer(f"sha256:{step.name}", 1, f"sha256:{step.name}"), f"/tmp/{step.name}")
 
     def read(self, path: str) -> Iterator[bytes]:
         return iter([b"x"])
