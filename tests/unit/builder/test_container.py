@@ -174,7 +174,7 @@ def test_all_that_a_step_needs_comes_in_one_piece_and_in_order() -> None:
         "run/nucleo/config/uv",
         "run/nucleo/config/uv/uv.toml",
         "run/nucleo/netrc",
-        "tmp/.nucleo-brought-0001",
+        "tmp/.nucleo-brought-0001.gz",
         "app",
         "tmp/.nucleo-brought-0002",
     ]
