@@ -3,6 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownParameterType=false, reportMissingTypeArgument=false
 
+import json
 import os
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -140,6 +141,13 @@ class Engine:
         with _translated(f"Image {image}"):
             self._api.tag(image, repository, tag=tag)
 
+    def images(self, labels: Mapping[str, str]) -> list[str]:
+        """The tags of the images that have each of the labels (an empty value stands for any), the newest first."""
+        with _translated("The container engine"):
+            found: list[Json] = self._api.images(filters=_filters(labels))
+        newest = sorted(found, key=lambda image: image["Created"], reverse=True)
+        return [tag for image in newest for tag in image.get("RepoTags") or ()]
+
     def remove_image(self, reference: str) -> None:
         """Removes the image's name, and the image with its last one; one that is not there is fine."""
         with suppress(NotFound), _translated(f"Image {reference}"):
@@ -185,6 +193,13 @@ class Engine:
         """Asks the container to end and kills it after `timeout` seconds."""
         with _translated(f"Container {container}"):
             self._api.stop(container, timeout=timeout)
+
+    def commit(self, container: str, reference: str, labels: Mapping[str, str]) -> None:
+        """Makes an image of what the container holds now; volumes are no part of it."""
+        repository, tag = parse_repository_tag(reference)
+        changes = [f"LABEL {name}={json.dumps(value)}" for name, value in labels.items()]
+        with _translated(f"Image {reference}"):
+            self._api.commit(container, repository, tag, changes=changes)
 
     def signal(self, container: str, name: str) -> None:
         """Sends the signal (`TERM`, …) to the container's process, without waiting for what it does."""

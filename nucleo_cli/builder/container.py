@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 ROLE = "io.nucleo.role"
 OWNER = "io.nucleo.owner"
+# The role of images that have the output of cached steps unpacked.
+KEPT = "steps"
 ROOT_USER = "0:0"
 # Packs layers on both cores; gzip does the same where an image has none.
 PACKER = "pigz"
@@ -156,8 +158,8 @@ class BuildContainer:
         self._id = ""
         self._packed = 0
         self._bundle = layers.Bundle(int(user.partition(":")[0]))
-        self._bundle.secrets(FOLDER, host.files)
         self._brought = 0
+        self._trusted = False
 
     def __enter__(self) -> BuildContainer:
         options: dict[str, Any] = {"network_mode": "host"} if self._host.needs_loopback else {}
@@ -211,20 +213,31 @@ class BuildContainer:
         self._brought += 1
         self._bundle.add(f"{_BROUGHT}-{self._brought:04}{kind}", write)
 
-    def _send(self) -> None:
+    def _send(self, *, secrets: bool = True) -> None:
         """All that was given since the last time goes into the container, in one piece."""
         sent, self._bundle = self._bundle, layers.Bundle(self._bundle.owner)
+        if secrets and not self._trusted:
+            sent.secrets(FOLDER, self._host.files)
+            self._trusted = True
         try:
             self._engine.put_archive(self._id, "/", sent.finish())
         finally:
             sent.close()
 
-    def unpack(self) -> None:
+    def unpack(self, *, secrets: bool = True) -> None:
         """Let all that was given be where it belongs. What runs a step does this by itself."""
-        execution = self.execute(_UNPACK)
+        self._send(secrets=secrets)
+        execution = self._engine.exec(self._id, [*_SHELL, _UNPACK], user=self._user)
         printed = list(lines(chunk for _, chunk in execution))
         if execution.code:
             raise _not_unpacked(printed)
+
+    def keep(self, reference: str) -> None:
+        """Make an image of the engine of all that was given until now. This machine's secrets are no part of it."""
+        self._bundle.folders((f"{self._workdir}/file",))
+        self.unpack(secrets=False)
+        with suppress(NucleoError):  # it would have saved time
+            self._engine.commit(self._id, reference, {ROLE: KEPT, "io.nucleo.app": self._app, OWNER: ""})
 
     def environment(self, step: Step, architecture: str) -> dict[str, str]:
         """The variables that a step sees. They may hold secrets."""

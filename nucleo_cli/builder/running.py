@@ -6,8 +6,11 @@ are in different lines.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from threading import Lock
@@ -15,12 +18,12 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from nucleo_cli.builder import steps
-from nucleo_cli.builder.container import ROLE, BuildContainer, Packed, damaged, explained, surely, sweep
+from nucleo_cli.builder.container import KEPT, ROLE, BuildContainer, Packed, damaged, explained, surely, sweep
 from nucleo_cli.builder.images import Base, Layer
 from nucleo_cli.builder.source import Source
 from nucleo_cli.domain.build import Platform, Step
 from nucleo_cli.domain.events import Event, StepEnded, Warned, Work
-from nucleo_cli.errors import BuildFailed
+from nucleo_cli.errors import BuildFailed, NucleoError
 
 if TYPE_CHECKING:
     from nucleo_cli.adapters.docker import Engine
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from nucleo_cli.builder.host import Host
 
 _UPLOADS = 4
+_KEPT_IMAGES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +62,11 @@ class Workshop:
     caches: bool
     suite: str
 
-    def open(self) -> BuildContainer:
-        """A build container for the app's steps, not started yet."""
-        reference = self.registry.reference(self.base.repository, self.base.digest)
+    def open(self, image: str = "") -> BuildContainer:
+        """A build container for the app's steps, not started yet; `image` is one that was made of the build image."""
         return BuildContainer(
             self.engine,
-            reference,
+            image or self.registry.reference(self.base.repository, self.base.digest),
             self.host,
             app=self.app,
             workdir=self.source.app,
@@ -77,10 +80,20 @@ class Workshop:
 
         `layer` gives the layer of a step that was made before.
         """
+        self.restore(container, before, layer)
+        container.put(self.source, step.inputs)
+
+    def restore(self, container: BuildContainer, before: Sequence[Step], layer: Callable[[Step], Layer]) -> None:
+        """Put the inputs and the output of steps into a container."""
         for each in before:
             container.put(self.source, each.inputs)
             container.restore(self.registry.blob(steps.repository(self.registry), layer(each).digest))
-        container.put(self.source, step.inputs)
+
+    def forget_older(self) -> None:
+        """Remove all but the newest of the images that the engine keeps for the app."""
+        for image in self.engine.images({ROLE: KEPT, "io.nucleo.app": self.app})[_KEPT_IMAGES:]:
+            with suppress(NucleoError):  # another build uses it
+                self.engine.remove_image(image)
 
     def make_volumes(self) -> None:
         """Make the volumes of the caches, so that they say what they are."""
@@ -200,7 +213,8 @@ class _Work:
                     self.layers[run.keys[step.name]].set_result(made)
                     self.events.put(StepEnded(f"{step.name}{run.title}", 0.0, cached=True))
                     continue
-                container = container or self._opened()
+                if container is None:
+                    container, there = self._begun(step, run)
                 container, packed = self._run(container, step, run, there)
                 there.add(step.name)
                 self._send(run, step, container, packed)
@@ -216,8 +230,32 @@ class _Work:
             future.cancel()
         self.events.put(None)
 
-    def _opened(self) -> BuildContainer:
-        container = self.workshop.open()
+    def _begun(self, step: Step, run: Run) -> tuple[BuildContainer, set[str]]:
+        """A container for a line that begins with the step, and the names of the steps whose output it has already.
+
+        What only cached steps have made is unpacked once on this machine: the engine keeps an image of it.
+        """
+        needed = steps.before(step, run.steps)
+        if not needed or any(each.traced or each.name not in run.made for each in needed):
+            return self._opened(), set()
+        shop, names = self.workshop, {each.name for each in needed}
+        key = [shop.base.digest, *(run.keys[each.name] for each in needed)]
+        image = f"nucleo-steps:{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]}"
+        if shop.engine.has_image(image):
+            try:
+                return self._opened(image), names
+            except BuildFailed:
+                raise
+            except NucleoError:  # it is damaged
+                shop.engine.remove_image(image)
+        container = self._opened()
+        shop.restore(container, needed, lambda each: run.made[each.name])
+        container.keep(image)
+        shop.forget_older()
+        return container, names
+
+    def _opened(self, image: str = "") -> BuildContainer:
+        container = self.workshop.open(image)
         container.__enter__()
         with self._lock:
             if not self._ended:

@@ -19,7 +19,7 @@ from nucleo_cli.adapters.docker import Engine
 from nucleo_cli.adapters.registry import Registry
 from nucleo_cli.builder import bases, platforms
 from nucleo_cli.builder.bases import Wanted
-from nucleo_cli.builder.container import OWNER, ROLE
+from nucleo_cli.builder.container import KEPT, OWNER, ROLE
 from nucleo_cli.builder.host import Host
 from nucleo_cli.builder.source import read_source
 from nucleo_cli.domain.app import Build
@@ -44,6 +44,9 @@ def engine() -> Iterator[Engine]:
     for volume in found.volumes({}):
         if volume["Name"].startswith(("nucleo-cache-faults-", "nucleo-cache-app-faulty-", "nucleo-cache-app-warm-")):
             found.remove_volume(volume["Name"])
+    for app in ("faulty", "warm"):
+        for image in found.images({ROLE: KEPT, "io.nucleo.app": app}):
+            found.remove_image(image)
     found.close()
     listed = ["docker", "images", "--quiet", "--no-trunc", "--filter", "reference=*/platforms/faults-*"]
     if images := sorted(set(subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split())):
@@ -60,7 +63,9 @@ def builder(registry: RegistryServer, engine: Engine, tmp_path_factory: pytest.T
 
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
-    return make_app(tmp_path / "faulty")
+    made = make_app(tmp_path / "faulty")
+    (made / "one.txt").write_text(f"{tmp_path}\n")  # nobody has made its layer yet
+    return made
 
 
 @pytest.fixture
@@ -465,6 +470,31 @@ def test_a_build_that_is_killed_anywhere_is_finished_by_the_next(
         assert finished.stdout.strip() == builder.build(app, no_cache=True).digest
     volumes = {volume["Name"] for volume in engine.volumes({}) if "faul" in volume["Name"]}
     assert volumes <= {"nucleo-cache-faults-cache", "nucleo-cache-app-faulty-own", "nucleo-cache-app-warm-own"}
+
+
+def test_what_cached_steps_have_made_is_kept_unpacked_and_without_secrets(
+    builder: Builder, engine: Engine, app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine example.invalid login ada password {CANARY}\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    (app / "one.txt").write_text(f"{tmp_path}\n")
+    labels = {ROLE: KEPT, "io.nucleo.app": "faulty"}
+    builder.build(app)
+    before = set(engine.images(labels))
+
+    def edited(text: str) -> set[str]:
+        (app / "two.txt").write_text(text)
+        digest = builder.build(app).digest
+        assert digest == builder.build(app, no_cache=True).digest
+        return set(engine.images(labels)) - before
+
+    (kept,) = edited("second")
+    assert edited("third") == {kept}
+    assert all(CANARY.encode() not in chunk for chunk in engine.save_image(kept))
+    engine.remove_image(kept)
+    assert edited("fourth") == {kept}
+    assert staying(lambda: left_over(engine)) == []
 
 
 # Secrets

@@ -142,6 +142,19 @@ def test_megabytes_go_in_and_come_out_unchanged(engine: Engine, container: str) 
         assert file.read() == content
 
 
+def test_an_image_of_what_a_container_holds(engine: Engine, container: str) -> None:
+    engine.put_archive(container, "/", tar_of({"data": b"kept"}))
+    engine.commit(container, "nucleo-contract:kept", {"io.nucleo.contract": 'it\'s "kept"'})
+    try:
+        assert engine.images({"io.nucleo.contract": 'it\'s "kept"'}) == ["nucleo-contract:kept"]
+        made = engine.create_container("nucleo-contract:kept", command=["cat", "/data"])
+        assert b"data" in b"".join(engine.get_archive(made, "/data"))
+        engine.remove_container(made)
+    finally:
+        engine.remove_image("nucleo-contract:kept")
+    assert engine.images({"io.nucleo.contract": 'it\'s "kept"'}) == []
+
+
 def test_containers_are_found_by_label(engine: Engine, container: str) -> None:
     assert [found["Id"] for found in engine.containers({"io.nucleo.contract": "yes"})] == [container]
     assert container in [found["Id"] for found in engine.containers({"io.nucleo.contract": ""})]

@@ -72,6 +72,9 @@ class FakeEngine:
         self.calls.append(("talk", command, options))
         yield "talk"
 
+    def commit(self, container: str, reference: str, labels: dict[str, str]) -> None:
+        self.calls.append(("commit", container, reference, labels))
+
     def signal(self, container: str, name: str) -> None:
         self.calls.append((name, container))
 
@@ -202,6 +205,20 @@ def test_a_step_that_makes_nothing_is_told_so() -> None:
     engine = FakeEngine(FakeExecution(2, [b"tar: app/.venv: Cannot stat\n"], UNPACKED + RAN))
     with pytest.raises(BuildFailed, match=r"left nothing at /app/\.venv"), opened(engine) as build:
         ran(build)
+
+
+def test_what_is_kept_has_no_secret() -> None:
+    engine = FakeEngine(FakeExecution(0, []), FakeExecution(0, [], UNPACKED + RAN + LAYER))
+    with opened(engine, Host({"TOKEN": "secret"}, {"netrc": b"secret"}), app="shop") as build:
+        build.restore([b"layer"])
+        build.keep("nucleo-steps:1")
+        ran(build)
+    _, put, unpack, commit, again, _, _ = engine.calls
+    assert put[3] == ["tmp/.nucleo-brought-0001.gz", "app"]
+    assert "env" not in unpack[2]
+    labels = {"io.nucleo.role": "steps", "io.nucleo.app": "shop", "io.nucleo.owner": ""}
+    assert commit == ("commit", "c1", "nucleo-steps:1", labels)
+    assert "run/nucleo/netrc" in again[3]
 
 
 def test_a_container_that_nobody_needs_ends_by_itself() -> None:

@@ -16,7 +16,7 @@ from nucleo_cli.builder.running import Run, Workshop
 from nucleo_cli.builder.source import Source
 from nucleo_cli.domain.build import Platform, PlatformVersion, Step
 from nucleo_cli.domain.events import Event, Output, StepEnded, Warned, Work
-from nucleo_cli.errors import BuildFailed
+from nucleo_cli.errors import BuildFailed, NucleoError
 
 PLATFORM = Platform(
     "x", "1", ("x",), {"1": PlatformVersion("trixie")}, {}, caches=("/cache",), cache_damage="checksum mismatch"
@@ -57,6 +57,8 @@ class FakeEngine:
     meeting: tuple[str, ...] = ()
     opened: list["FakeContainer"] = field(default_factory=list["FakeContainer"])
     emptied: list[str] = field(default_factory=list[str])
+    kept: list[str] = field(default_factory=list[str])
+    broken: bool = False
 
     def __post_init__(self) -> None:
         self.barrier = threading.Barrier(max(1, len(self.meeting)))
@@ -68,18 +70,27 @@ class FakeEngine:
         pass
 
     def has_image(self, reference: str) -> bool:
-        return True
+        return reference in self.kept or not reference.startswith("nucleo-steps:")
+
+    def images(self, labels: dict[str, str]) -> list[str]:
+        assert labels == {"io.nucleo.role": "steps", "io.nucleo.app": "shop"}
+        return list(reversed(self.kept))
+
+    def remove_image(self, reference: str) -> None:
+        self.kept.remove(reference)
 
 
 class FakeContainer:
     """Notes what it was given and what it ran."""
 
-    def __init__(self, engine: FakeEngine) -> None:
+    def __init__(self, engine: FakeEngine, image: str) -> None:
         self.engine = engine
-        self.seen: list[str] = []
+        self.seen: list[str] = ["kept"] if image else []
         self.closed = False
 
     def __enter__(self) -> "FakeContainer":
+        if self.engine.broken and self.seen:
+            raise NucleoError("no such layer")
         self.engine.opened.append(self)
         return self
 
@@ -91,6 +102,9 @@ class FakeContainer:
 
     def restore(self, content: Iterable[bytes]) -> None:
         self.seen.append(b"".join(content).decode())
+
+    def keep(self, reference: str) -> None:
+        self.engine.kept.append(reference)
 
     def dismiss(self) -> None:
         self.closed = True
@@ -115,8 +129,8 @@ class FakeContainer:
 class Shop(Workshop):
     """A workshop with fake containers."""
 
-    def open(self) -> Any:
-        return FakeContainer(cast("FakeEngine", self.engine))
+    def open(self, image: str = "") -> Any:
+        return FakeContainer(cast("FakeEngine", self.engine), image)
 
 
 def step(name: str, *after: str, once: bool = False) -> Step:
@@ -173,6 +187,31 @@ def test_what_was_made_before_is_put_back_and_not_made_again() -> None:
         ("two", False),
     ]
     assert layers[0]["one"].digest == "sha256:one"
+
+
+def test_the_engine_keeps_what_cached_steps_have_made() -> None:
+    engine = FakeEngine()
+    run = a_run(step("one"), step("two", "one"), made=("one",))
+    for _ in range(2):
+        follow(engine, run)
+    assert [container.seen for container in engine.opened] == [["sha256:one", "two"], ["kept", "two"]]
+    engine.broken = True
+    follow(engine, run)
+    assert engine.opened[-1].seen == ["sha256:one", "two"]
+    assert len(engine.kept) == 1
+
+
+def test_the_engine_keeps_a_few_images_of_an_app() -> None:
+    engine = FakeEngine(kept=["nucleo-steps:1", "nucleo-steps:2", "nucleo-steps:3"])
+    follow(engine, a_run(step("one"), step("two", "one"), made=("one",)))
+    assert len(engine.kept) == 3
+    assert engine.kept[:2] == ["nucleo-steps:2", "nucleo-steps:3"]
+
+
+def test_nothing_is_kept_of_steps_that_just_ran() -> None:
+    engine = FakeEngine()
+    follow(engine, a_run(step("one"), step("other"), step("two", "one", "other"), made=("other",)))
+    assert engine.kept == []
 
 
 def test_what_is_the_same_for_every_architecture_is_made_once() -> None:
