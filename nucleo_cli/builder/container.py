@@ -345,8 +345,8 @@ def _packed(path: str, printed: Sequence[str]) -> Packed | None:
     return Packed(Layer(f"sha256:{packed}", int(size), f"sha256:{plain}"), path)
 
 
-def _not_unpacked(printed: Iterable[str]) -> NucleoError:
-    return NucleoError(
+def _not_unpacked(printed: Iterable[str]) -> BuildFailed:
+    return BuildFailed(
         "A layer could not be unpacked in the build container",
         "Run the same command again",
         {"output": list(printed)[-_LAST_LINES:]},

@@ -18,7 +18,7 @@ from nucleo_cli.builder.container import BuildContainer, Packed, StepFailed, dam
 from nucleo_cli.builder.host import Host
 from nucleo_cli.builder.images import Layer
 from nucleo_cli.domain.build import Failure, Step
-from nucleo_cli.errors import BuildFailed, Exit, Interrupted, NotFound, NucleoError
+from nucleo_cli.errors import BuildFailed, Exit, Interrupted, NotFound
 
 PYTHON = platforms.load("python")
 STEP = Step("dependencies", "uv pip install", "/app/.venv", "requirements.txt states them", files={"/tmp/r": "x"})
@@ -188,9 +188,11 @@ def test_what_cannot_be_put_back_is_told() -> None:
     engine = FakeEngine(FakeExecution(2, [b"tar: no room\n"]))
     build = opened(engine)
     build.restore([b"layer"])
-    with pytest.raises(NucleoError, match="could not be unpacked") as caught, build:
+    with pytest.raises(BuildFailed, match="could not be unpacked") as caught, build:
         ran(build)
     assert caught.value.details["output"] == ["tar: no room"]
+    full = BuildFailed(caught.value.message, "", {"output": ["tar: x: Cannot write: No space left on device"]})
+    assert explained(full, STEP, PYTHON, "trixie").message == "The container engine's disk is full"
 
 
 def test_a_layer_is_what_the_container_says() -> None:
