@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+from base64 import b64decode
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -34,6 +35,8 @@ ROOT_USER = "0:0"
 PACKER = "pigz"
 # Levels of gzip: some percent larger than with the best one, in half the time; what no image gets only has to be quick.
 _PACKED_TO_SHIP, _PACKED_TO_KEEP = 4, 1
+# Bytes of a packed layer that comes back with what is told of it: a second command of the engine takes 50 ms.
+_SMALL = 1 << 19
 _LAST_LINES = 40
 # A compiler names what it misses long before the last of a build's complaints.
 _LINES_SEARCHED = 1000
@@ -47,15 +50,16 @@ _MARK = "/tmp/.nucleo-mark"  # noqa: S108
 _UNREAD = "/tmp/.nucleo-unread"  # noqa: S108
 _BROUGHT = "/tmp/.nucleo-brought"  # noqa: S108
 
-# The arguments: where to put the packed layer, how hard to pack, "all" or "changed" (since the mark), whether owners
-# and times are kept, the output, and what of it is left out. Prints the digests of the tar and of the packed file, and
-# its size. Sorted names, fixed time and owner: the same files always make the same layer, however many cores pack it.
+# The arguments: where to put the packed layer, how hard to pack, up to what size to print it, "all" or "changed" (since
+# the mark), whether owners and times are kept, the output, and what of it is left out. Prints the digests of the tar
+# and of the packed file, its size, and its content in base64, or an empty line where it is too large. Sorted names,
+# fixed time and owner: the same files always make the same layer, however many cores pack it.
 _PACK = f"""
 set -euo pipefail
 export LC_ALL=C
 cd /
-target=$1 level=$2 which=$3 own=$4 output=$5
-shift 5
+target=$1 level=$2 small=$3 which=$4 own=$5 output=$6
+shift 6
 flags=(--sort=name --format=gnu --numeric-owner --anchored --no-wildcards)
 [ "$own" = kept ] || flags+=(--mtime=@{EPOCH} --owner=0 --group=0 --mode=u+rwX,go+rX,go-w)
 skipped=(-false)
@@ -76,7 +80,10 @@ names | tar --create "${{flags[@]}}" --null --verbatim-files-from --files-from=-
 while [ ! -s "$target.plain" ]; do sleep 0.01; done
 cut -d' ' -f1 "$target.plain"
 sha256sum "$target" | cut -d' ' -f1
-stat --format=%s "$target"
+size=$(stat --format=%s "$target")
+echo "$size"
+if [ "$size" -le "$small" ]; then base64 --wrap=0 "$target"; fi
+echo
 """
 
 
@@ -93,16 +100,14 @@ done
 """
 
 # A step and its layer in one command of the engine. Standard output is what the step says; standard error tells how far
-# it came, and then the layer. The clock of file times ticks every few milliseconds: what the step writes has to be
-# later than the mark. Nothing of the step's variables reaches the packing.
+# it came, and then the layer. Nothing of the step's variables reaches the packing.
 _UNPACKED, _RAN, _NOT_READ = "unpacked", "ran", "unread "
 _STEP = f"""
 exec 3>&2 2>&1
 {_UNPACK}
 echo {_UNPACKED} >&3
 rm -f {_UNREAD}
-touch {_MARK}
-sleep 0.02
+{{mark}}
 (
 {{command}}
 ) 3>&-
@@ -110,6 +115,8 @@ echo {_RAN} >&3
 test ! -f {_UNREAD} || sed 's/^/{_NOT_READ}/' {_UNREAD} >&3
 exec env -i PATH=/usr/local/bin:/usr/bin:/bin /bin/bash -c {{pack}} 2>&1 1>&3
 """
+# The clock of file times ticks every few milliseconds: what the step writes has to be later than the mark.
+_SET_MARK = f"touch {_MARK}; sleep 0.02"
 
 
 class StepFailed(BuildFailed):
@@ -123,10 +130,14 @@ class StepFailed(BuildFailed):
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """A layer, and the file in the container that holds it; and the inputs that the step says it did not read."""
+    """A layer, and the file in the container that holds it; its bytes where they are few.
+
+    `unread` are the inputs that the step says it did not read.
+    """
 
     layer: Layer
     path: str
+    content: bytes = b""
     unread: frozenset[str] = frozenset()
 
 
@@ -258,9 +269,11 @@ class BuildContainer:
         self.give(step)
         self._send()
         left_out = (path.strip("/") for path in step.exclude)
-        level = _PACKED_TO_SHIP if step.ships else _PACKED_TO_KEEP
-        path, pack = self._packing(level, "changed" if step.changed_only else "all", "normal", step.output, left_out)
-        script = _STEP.format(command=step.command, pack=join(pack))
+        which = "changed" if step.changed_only else "all"
+        how = (_PACKED_TO_SHIP if step.ships else _PACKED_TO_KEEP, _SMALL, which, "normal")
+        path, pack = self._packing(how, step.output, left_out)
+        mark = _SET_MARK if step.changed_only else ""
+        script = _STEP.format(mark=mark, command=step.command, pack=join(pack))
         env = self.environment(step, architecture)
         execution = self._engine.exec(self._id, [*_SHELL, script], user=self._user, env=env, workdir=self._workdir)
         printed: deque[str] = deque(maxlen=_LINES_SEARCHED)
@@ -269,7 +282,7 @@ class BuildContainer:
             printed.append(self._host.hide(line))
             yield Output(step.name, printed[-1])
         reached = told.decode("utf-8", "surrogateescape").splitlines()
-        if packed := _packed(path, reached[-3:]):
+        if packed := _packed(path, reached[-4:]):
             unread = (line.removeprefix(_NOT_READ) for line in reached if line.startswith(_NOT_READ))
             return replace(packed, unread=frozenset(relpath(each, self._workdir) for each in unread))
         if _UNPACKED not in reached:
@@ -305,18 +318,23 @@ class BuildContainer:
 
     def pack_folders(self, folder: str, left_out: Iterable[str] = (), *, changed: bool) -> Packed:
         """Make a layer of a folder, with its owners and times as they are. Raises BuildFailed where there is none."""
-        path, pack = self._packing(_PACKED_TO_SHIP, "changed" if changed else "all", "kept", folder, left_out)
+        how = (_PACKED_TO_SHIP, 0, "changed" if changed else "all", "kept")
+        path, pack = self._packing(how, folder, left_out)
         execution = self._engine.exec(self._id, ["/bin/bash", "-c", *pack], user=self._user)
         printed = list(lines(chunk for _, chunk in execution))
         if packed := _packed(path, printed):
             return packed
         raise BuildFailed(f"Nothing is at {folder}", "", {"output": printed[-_LAST_LINES:]})
 
-    def _packing(self, level: int, which: str, own: str, output: str, left_out: Iterable[str]) -> tuple[str, list[str]]:
-        """Where the packed layer will be, and the script with its arguments that makes it."""
+    def _packing(self, how: Iterable[object], output: str, left_out: Iterable[str]) -> tuple[str, list[str]]:
+        """Where the packed layer will be, and the script with its arguments (see there) that makes it."""
         self._packed += 1
         path = f"/tmp/nucleo-layer-{self._packed}.tar.gz"  # noqa: S108
-        return path, [_PACK, "pack", path, str(level), which, own, output.strip("/"), *left_out]
+        return path, [_PACK, "pack", path, *map(str, how), output.strip("/"), *left_out]
+
+    def content(self, packed: Packed) -> Iterator[bytes]:
+        """The bytes of a packed layer."""
+        return iter((packed.content,)) if packed.content else self.read(packed.path)
 
     def read(self, path: str) -> Iterator[bytes]:
         """The bytes of a file in the container."""
@@ -338,11 +356,11 @@ def _aside(execution: Execution, told: bytearray) -> Iterator[bytes]:
 
 
 def _packed(path: str, printed: Sequence[str]) -> Packed | None:
-    """The layer that the packing has told of: the digests of the tar and of the packed file, and its size."""
-    if len(printed) != 3 or not printed[-1].isdecimal():
+    """The layer that the packing has told of: digests of the tar and of the packed file, its size, and its content."""
+    if len(printed) != 4 or not printed[2].isdecimal():
         return None
-    plain, packed, size = printed
-    return Packed(Layer(f"sha256:{packed}", int(size), f"sha256:{plain}"), path)
+    plain, packed, size, content = printed
+    return Packed(Layer(f"sha256:{packed}", int(size), f"sha256:{plain}"), path, b64decode(content))
 
 
 def _not_unpacked(printed: Iterable[str]) -> BuildFailed:

@@ -305,7 +305,7 @@ class _Work:
             try:
                 name, layer = steps.repository(registry), packed.layer
                 if not registry.has_blob(name, layer.digest):
-                    registry.upload(name, layer.digest, layer.size, lambda: container.read(packed.path))
+                    registry.upload(name, layer.digest, layer.size, lambda: container.content(packed))
                 steps.store(registry, self.workshop.source, step, key, layer, run.architecture, packed.unread)
                 future.set_result(layer)
             except BaseException as error:

@@ -47,13 +47,14 @@ apiVersion: v2
 name: app
 version: 1.0.0
 """
-# Probes, security and resources as in the chart of Nucleo.
+# Probes, security and resources as in the chart of Nucleo, and as careful with requests.
 _TEMPLATE = """\
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: "{{ .Release.Name }}"}
 spec:
   replicas: 1
+  minReadySeconds: 1
   selector: {matchLabels: {app: "{{ .Release.Name }}"}}
   template:
     metadata: {labels: {app: "{{ .Release.Name }}"}}

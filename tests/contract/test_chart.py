@@ -222,6 +222,7 @@ def test_a_pod_of_the_smallest_app(helm: Helm) -> None:
     spec = one(documents, "Deployment", "shop-web")["spec"]
     assert "replicas" not in spec
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": "25%"}
+    assert spec["minReadySeconds"] == 1
     pod = spec["template"]["spec"]
     assert pod["terminationGracePeriodSeconds"] == 30
     assert (pod["automountServiceAccountToken"], pod["enableServiceLinks"]) == (False, False)
@@ -251,6 +252,7 @@ def test_an_app_that_says_everything(helm: Helm) -> None:
         "httpHeaders": [{"name": "Host", "value": "shop.example.com"}],
     }
     assert "livenessProbe" not in container(documents, "worker")
+    assert "minReadySeconds" not in one(documents, "Deployment", "shop-worker")["spec"]
     pod = one(documents, "Deployment", "shop-web")["spec"]["template"]["spec"]
     assert pod["terminationGracePeriodSeconds"] == 60
     assert pod["securityContext"]["sysctls"] == [

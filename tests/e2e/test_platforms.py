@@ -21,6 +21,7 @@ import yaml
 from nucleo_cli.adapters.docker import Engine
 from nucleo_cli.adapters.git import facts
 from nucleo_cli.adapters.registry import Registry
+from nucleo_cli.builder import platforms
 from nucleo_cli.builder.build import build
 from nucleo_cli.builder.plans import plan_app
 from nucleo_cli.builder.source import read_source
@@ -59,6 +60,23 @@ def samples() -> Iterator[Sample]:
 
 
 SAMPLES = tuple(samples())
+OTHER_VERSIONS = [
+    (name, version)
+    for name in sorted({each.platform for each in SAMPLES})
+    for version in platforms.load(name).versions
+    if version != platforms.load(name).default
+]
+# Where an example is written for the newest, as are the compiled gems of tests/packages.
+_OTHER_RELEASE = {
+    "java": {"<maven.compiler.release>21<": "<maven.compiler.release>{version}<"},
+    "ruby": {
+        'gem "puma"': 'gem "rackup"\ngem "webrick"',
+        "    nio4r (2.7.3)\n    puma (6.6.0)\n      nio4r (~> 2.0)\n": "",
+        "    rack (3.1.20)\n": "    rack (3.1.20)\n    rackup (2.1.0)\n      rack (>= 3)\n      webrick (~> 1.8)\n"
+        "    webrick (1.9.1)\n",
+        "  puma\n  rack\n": "  rack\n  rackup\n  webrick\n",
+    },
+}
 
 
 class OneCore(Engine):
@@ -100,11 +118,37 @@ def test_an_app_is_deployed_answers_and_is_the_same_image_twice(
     assert deployed["image"].rpartition("@")[2] == digest
 
 
-def _repository(sample: Sample, folder: Path) -> Path:
+@pytest.mark.parametrize(("platform", "version"), OTHER_VERSIONS)
+def test_each_other_version_makes_an_app_that_answers(
+    platform: str, version: str, nucleo: Nucleo, api: Api, tmp_path: Path
+) -> None:
+    sample = next(each for each in SAMPLES if (each.platform, each.name) == (platform, "example"))
+    app = _repository(sample, tmp_path / "app", version)
+    for old, new in _OTHER_RELEASE.get(platform, {}).items():
+        _rewrite(app, old, new.format(version=version))
+    with _packages(sample) as env:
+        try:
+            deployed = nucleo("deploy", "-C", str(app), "--json", timeout=1800, env=env).expect(0).json
+            assert sample.answers in _answer(deployed["url"].rstrip("/") + sample.path)
+        finally:
+            api.delete(f"/api/v1/namespaces/{platform}-example")
+
+
+def _rewrite(folder: Path, old: str, new: str) -> None:
+    """Replace a text that is in one of the folder's files."""
+    files = [path for path in folder.iterdir() if path.is_file() and old in path.read_text("utf-8")]
+    assert files, f"no file has {old!r}"
+    for path in files:
+        path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+
+
+def _repository(sample: Sample, folder: Path, version: str = "") -> Path:
     """A commit of the sample, under a name of its own: many examples share one."""
     shutil.copytree(sample.tree, folder, symlinks=True)
     file = folder / sample.folder / "nucleo.yml"
     lines = [line for line in file.read_text("utf-8").splitlines() if not line.startswith("name:")]
+    if version:
+        lines = [f'platform: "{sample.platform}:{version}"' if line.startswith("platform:") else line for line in lines]
     file.write_text("\n".join([f"name: {sample.platform}-{sample.name}", *lines, ""]), "utf-8")
     for command in (["init", "--quiet"], ["add", "--all", "--force"], ["commit", "--quiet", "--message", "first"]):
         subprocess.run(["git", *command], cwd=folder, check=True)

@@ -26,7 +26,7 @@ WHY = "The step dependencies runs because requirements.txt states them"
 ALONE = f"{WHY}; to try it alone: nucleo build --shell dependencies"
 
 
-UNPACKED, RAN, LAYER = b"unpacked\n", b"ran\n", b"aa\nbb\n12\n"
+UNPACKED, RAN, LAYER = b"unpacked\n", b"ran\n", b"aa\nbb\n12\nbGF5ZXI=\n"
 
 
 class FakeExecution:
@@ -201,6 +201,16 @@ def test_a_layer_is_what_the_container_says() -> None:
         _, packed = ran(build)
     assert packed.layer == Layer("sha256:bb", 12, "sha256:aa")
     assert packed.path.startswith("/tmp/")
+    assert list(build.content(packed)) == [b"layer"]
+
+
+def test_a_large_layer_stays_in_the_container() -> None:
+    told = UNPACKED + RAN + LAYER.replace(b"bGF5ZXI=", b"")
+    engine = FakeEngine(FakeExecution(0, [], told), FakeExecution(0, [b"la", b"yer"]))
+    with opened(engine) as build:
+        _, packed = ran(build)
+        assert list(build.content(packed)) == [b"la", b"yer"]
+    assert ("exec", ["cat", "--", packed.path], {"user": "1000:1000"}) in engine.calls
 
 
 def test_a_step_that_makes_nothing_is_told_so() -> None:

@@ -122,7 +122,7 @@ class FakeContainer:
     def empty(self, folders: Iterable[str]) -> None:
         self.engine.emptied += folders
 
-    def read(self, path: str) -> Iterator[bytes]:
+    def content(self, packed: Packed) -> Iterator[bytes]:
         return iter([b"x"])
 
 
