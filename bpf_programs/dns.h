@@ -1,0 +1,222 @@
+/* Resolvers' answers, read in the kernel: a connection that follows at once finds its address allowed, and names are
+ * learned while the agent is away. RFC 1035, section 4. UDP alone; at most 64 answers, names of at most 32 labels.
+ */
+#pragma once
+
+#include "maps.h"
+
+#define DNS_PORT 53
+#define MESSAGE_MASK 2047
+#define HEADER_BYTES 12
+#define LABELS 32
+#define ANSWERS 64
+#define NAME_BYTES 255
+#define TYPE_A 1
+#define TYPE_AAAA 28
+#define CLASS_IN 1
+#define SECOND 1000000000ULL
+/* Programs connect a while after they have asked, and keep what they were told longer than they should. */
+#define GRACE_SECONDS 60
+#define LONGEST_SECONDS 86400
+
+/* The first four are an answer_event. */
+struct reading {
+  __u32 kind;
+  __u32 pod;
+  __u32 length;
+  __u8 message[MESSAGE_MASK + 1];
+  __u64 starts[4]; /* bit i: a label begins i bytes after the header */
+  __u64 hash;
+  __u64 mask; /* the names of the policy that the question is one of */
+  __u64 now;
+  __u32 policy;
+  __u32 at;
+  __u32 end; /* of the question's name */
+  struct learned_key key; /* here, for the stack is small */
+  struct learned value;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct reading);
+} readings SEC(".maps");
+
+/* What bpf_loop passes on has to be on the stack. */
+struct loop {
+  struct reading *reading;
+};
+
+static __always_inline __u8 byte_at(const struct reading *reading, __u32 at) { return reading->message[at & MESSAGE_MASK]; }
+
+static __always_inline __u16 short_at(const struct reading *reading, __u32 at) {
+  return byte_at(reading, at) << 8 | byte_at(reading, at + 1);
+}
+
+static __always_inline __u32 long_at(const struct reading *reading, __u32 at) {
+  return (__u32)short_at(reading, at) << 16 | short_at(reading, at + 2);
+}
+
+/* The word of the bit, by an index that the verifier can follow: a compiler that knows the range leaves out the mask. */
+static __always_inline __u64 *word_of(struct reading *reading, __u32 offset) {
+  asm volatile("" : "+r"(offset));
+  return &reading->starts[offset >> 6 & 3];
+}
+
+static __always_inline void find_name(struct reading *reading, __u32 wildcard) {
+  struct name_key key = {.policy = reading->policy, .wildcard = wildcard, .hash = reading->hash};
+  __u32 *index = bpf_map_lookup_elem(&names, &key);
+  if (index && *index < NAMES_PER_POLICY)
+    reading->mask |= 1ULL << *index;
+}
+
+/* One byte of the question's name, from its last to its first: so each of its ends has a hash of its own on the way. */
+static long hash_byte(__u32 i, struct loop *loop) {
+  struct reading *reading = loop->reading;
+  __u32 offset = reading->end - HEADER_BYTES - 1 - i;
+  __u8 byte = byte_at(reading, HEADER_BYTES + offset);
+  if (byte >= 'A' && byte <= 'Z')
+    byte += 'a' - 'A';
+  reading->hash = (reading->hash ^ byte) * 0x100000001b3ULL;
+  if (*word_of(reading, offset) >> (offset & 63) & 1)
+    find_name(reading, offset != 0);
+  return 0;
+}
+
+/* Reads the only question of a message: its name's hash, and which names of the policy it is. 0: it has none. */
+static __always_inline int read_question(struct reading *reading) {
+  reading->hash = 0xcbf29ce484222325ULL;
+  reading->mask = 0;
+  for (int i = 0; i < 4; i++)
+    reading->starts[i] = 0;
+  if (reading->length < HEADER_BYTES + 5 || short_at(reading, 4) != 1)
+    return 0;
+  __u32 at = HEADER_BYTES;
+  for (int i = 0; i < LABELS; i++) {
+    __u8 length = byte_at(reading, at);
+    if (length == 0)
+      break;
+    if (length > 63)
+      return 0;
+    __u32 offset = at - HEADER_BYTES;
+    *word_of(reading, offset) |= 1ULL << (offset & 63);
+    at += length + 1;
+    if (at >= HEADER_BYTES + NAME_BYTES || at >= reading->length)
+      return 0;
+  }
+  if (byte_at(reading, at) != 0)
+    return 0;
+  reading->end = at;
+  reading->at = at + 5;
+  struct loop loop = {.reading = reading};
+  bpf_loop(at - HEADER_BYTES, hash_byte, &loop, 0);
+  return 1;
+}
+
+/* The address in `key` is one of the names' for as many seconds. */
+static __always_inline void learn(struct reading *reading, __u32 seconds) {
+  if (seconds > LONGEST_SECONDS)
+    seconds = LONGEST_SECONDS;
+  reading->key.policy = reading->policy;
+  reading->value.names = reading->mask;
+  reading->value.expires = reading->now + (seconds + GRACE_SECONDS) * SECOND;
+  struct learned *before = bpf_map_lookup_elem(&learned, &reading->key);
+  if (before && before->expires > reading->now) {
+    reading->value.names |= before->names;
+    if (before->expires > reading->value.expires)
+      reading->value.expires = before->expires;
+  }
+  if (bpf_map_update_elem(&learned, &reading->key, &reading->value, BPF_ANY))
+    count(LOST_NAMES);
+}
+
+/* One resource record. 1: there is no further one. */
+static long read_answer(__u32 i, struct loop *loop) {
+  struct reading *reading = loop->reading;
+  __u32 at = reading->at;
+  for (int label = 0; label <= LABELS; label++) {
+    __u8 length = byte_at(reading, at);
+    if (length >= 0xc0) {
+      at += 2;
+      break;
+    }
+    at += length + 1;
+    if (length == 0)
+      break;
+    if (label == LABELS)
+      return 1;
+  }
+  if (at + 10 > reading->length)
+    return 1;
+  __u16 type = short_at(reading, at), class = short_at(reading, at + 2), size = short_at(reading, at + 8);
+  __u32 seconds = long_at(reading, at + 4);
+  at += 10;
+  if (at + size > reading->length)
+    return 1;
+  reading->at = at + size;
+  if (class != CLASS_IN)
+    return 0;
+  __u8 *bytes = reading->key.address.bytes;
+  if (type == TYPE_A && size == 4) {
+    for (int k = 0; k < 10; k++)
+      bytes[k] = 0;
+    bytes[10] = bytes[11] = 0xff;
+    for (int k = 0; k < 4; k++)
+      bytes[12 + k] = byte_at(reading, at + k);
+  } else if (type == TYPE_AAAA && size == 16) {
+    for (int k = 0; k < 16; k++)
+      bytes[k] = byte_at(reading, at + k);
+  } else {
+    return 0;
+  }
+  learn(reading, seconds);
+  return 0;
+}
+
+static __always_inline struct reading *read_message(struct __sk_buff *skb, __u32 offset, __u32 policy) {
+  __u32 zero = 0, length = skb->len - offset;
+  struct reading *reading = bpf_map_lookup_elem(&readings, &zero);
+  if (!reading || offset > skb->len)
+    return 0;
+  if (length > ANSWER_BYTES)
+    length = ANSWER_BYTES;
+  asm volatile("" : "+r"(length)); /* so that the verifier sees both bounds */
+  if (length < HEADER_BYTES || length > ANSWER_BYTES || bpf_skb_load_bytes(skb, offset, reading->message, length))
+    return 0;
+  reading->length = length;
+  reading->policy = policy;
+  reading->now = bpf_ktime_get_ns();
+  return reading;
+}
+
+/* A question leaves: only its answer will be believed. */
+__attribute__((noinline)) int note_question(struct __sk_buff *skb, __u32 offset, __u32 policy, __u32 pod, __u32 port) {
+  struct reading *reading = read_message(skb, offset, policy);
+  if (!reading || byte_at(reading, 2) & 0x80 || !read_question(reading))
+    return 0;
+  struct asked_key key = {.pod = pod, .local_port = port, .id = short_at(reading, 0)};
+  __u64 hash = reading->hash;
+  return bpf_map_update_elem(&asked, &key, &hash, BPF_ANY);
+}
+
+/* An answer arrives, of a resolver that the rules allow. */
+__attribute__((noinline)) int read_reply(struct __sk_buff *skb, __u32 offset, __u32 policy, __u32 pod, __u32 port) {
+  struct reading *reading = read_message(skb, offset, policy);
+  if (!reading || !(byte_at(reading, 2) & 0x80) || byte_at(reading, 3) & 0x0f || !read_question(reading))
+    return 0;
+  struct asked_key key = {.pod = pod, .local_port = port, .id = short_at(reading, 0)};
+  __u64 *hash = bpf_map_lookup_elem(&asked, &key);
+  if (!hash || *hash != reading->hash)
+    return 0;
+  bpf_map_delete_elem(&asked, &key);
+  __u32 answers = short_at(reading, 6);
+  struct loop loop = {.reading = reading};
+  if (reading->mask)
+    bpf_loop(answers < ANSWERS ? answers : ANSWERS, read_answer, &loop, 0);
+  reading->kind = EVENT_ANSWER;
+  reading->pod = pod;
+  if (bpf_ringbuf_output(&events, reading, sizeof(struct answer_event), 0))
+    count(LOST_EVENTS);
+  return 0;
+}

@@ -1,0 +1,189 @@
+"""The layouts of bpf_programs/maps.h, in Python. Ports and addresses are in network order, all else in the machine's."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+POLICY_CLOSED_OUT, POLICY_CLOSED_IN, POLICY_AUDIT = 1, 2, 4
+NAMES_PER_POLICY = 64
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
+
+_PORT_PREFIX = 64
+_PEER_PREFIX = 64
+_MAPPED = b"\0" * 10 + b"\xff\xff"
+_HASH_START, _HASH_PRIME, _MASK = 0xCBF29CE484222325, 0x100000001B3, (1 << 64) - 1
+
+_POLICY = struct.Struct("=IIQQ")
+_POD = struct.Struct("=IIIIQQ")
+_PEER = struct.Struct("=III16s")
+_PORT = struct.Struct("=IIBx2s")
+_NAME = struct.Struct("=IIQ")
+_PAIR = struct.Struct("=II")
+_NUMBER = struct.Struct("=I")
+_CGROUP = struct.Struct("=Q")
+_RECORD_KEY = struct.Struct("=II16s2sBBB3x")
+_RECORD = struct.Struct("=QQQQQQQ")
+_EVENT = struct.Struct("=II")
+_ANSWER = struct.Struct("=III")
+
+
+class Direction(IntEnum):
+    OUT = 0
+    IN = 1
+
+
+class Verdict(IntEnum):
+    ALLOWED = 0
+    DENIED = 1
+    AUDITED = 2
+    LIMITED = 3
+
+
+class Event(IntEnum):
+    RECORD = 1
+    ANSWER = 2
+
+
+class Counter(IntEnum):
+    LOST_RECORDS = 0
+    LOST_EVENTS = 1
+    LOST_FLOWS = 2
+    LOST_NAMES = 3
+    MALFORMED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKey:
+    """Connections of a pod with one address and port. `rule` is 0 where none decided."""
+
+    pod: int
+    rule: int
+    remote: IPv4Address | IPv6Address
+    port: int
+    protocol: int
+    direction: Direction
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Nanoseconds of the monotonic clock, bytes from the IP header on."""
+
+    first: int
+    last: int
+    connections: int
+    packets_out: int
+    bytes_out: int
+    packets_in: int
+    bytes_in: int
+
+
+def number(value: int) -> bytes:
+    return _NUMBER.pack(value)
+
+
+def cgroup(inode: int) -> bytes:
+    """The key of `pods`: a cgroup's number is the inode of its folder."""
+    return _CGROUP.pack(inode)
+
+
+def pod(policy: int, which: int) -> bytes:
+    return _POD.pack(policy, which, 0, 0, 0, 0)
+
+
+def policy(generation: int, flags: int, rate: int = 0, burst: int = 0) -> bytes:
+    return _POLICY.pack(generation, flags, rate, burst)
+
+
+def address(text: str) -> bytes:
+    found = ip_address(text)
+    return found.packed if found.version == 6 else _MAPPED + found.packed
+
+
+def peer(of: int, direction: Direction, block: str) -> bytes:
+    """The key of an address ("10.1.2.3") or of a block ("10.0.0.0/8")."""
+    network = ip_network(block)
+    if isinstance(network, IPv6Network):
+        return peer_of(of, direction, network.network_address.packed, network.prefixlen)
+    return peer_of(of, direction, _MAPPED + network.network_address.packed, network.prefixlen + 96)
+
+
+def peer_of(of: int, direction: Direction, first: bytes, length: int) -> bytes:
+    """The key of a block of IPv6 addresses, mapped ones among them."""
+    return _PEER.pack(_PEER_PREFIX + length, of, direction, first)
+
+
+def port_keys(of: int, protocol: int | None, first: int = 0, last: int = 65535) -> list[bytes]:
+    """The keys of a range of ports in a set: as few prefixes as cover it. No protocol: every port of each."""
+    if protocol is None:
+        return [_PORT.pack(32, of, 0, b"\0\0")]
+    keys: list[bytes] = []
+    while first <= last:
+        bits = (first & -first).bit_length() - 1 if first else 16
+        while first + (1 << bits) - 1 > last:
+            bits -= 1
+        keys.append(_PORT.pack(_PORT_PREFIX - bits, of, protocol, first.to_bytes(2, "big")))
+        first += 1 << bits
+    return keys
+
+
+def name(of: int, text: str) -> bytes:
+    """The key of a host name, or of all names below one ("*.example.com")."""
+    wildcard = text.startswith("*.")
+    return _NAME.pack(of, wildcard, name_hash(text.removeprefix("*.")))
+
+
+def name_hash(text: str) -> int:
+    """FNV-1a over the name as it is in a message (RFC 1035, 3.1), from its last byte to its first, without the root."""
+    wire = b"".join(bytes([len(label)]) + label for label in text.lower().rstrip(".").encode("ascii").split(b"."))
+    value = _HASH_START
+    for byte in reversed(wire):
+        value = ((value ^ byte) * _HASH_PRIME) & _MASK
+    return value
+
+
+def pair(of: int, index: int) -> bytes:
+    return _PAIR.pack(of, index)
+
+
+def generation(data: bytes | None) -> int:
+    """Of a policy as it is in the kernel; 0 where there is none."""
+    return _POLICY.unpack(data)[0] if data else 0
+
+
+def policy_of(key: bytes) -> int:
+    """Of a key that begins with it."""
+    return _NUMBER.unpack_from(key)[0]
+
+
+def policy_of_peer(key: bytes) -> int:
+    return _NUMBER.unpack_from(key, _NUMBER.size)[0]
+
+
+def set_of(key: bytes) -> bytes:
+    """The number of the set that a key of `ports` belongs to."""
+    return key[_NUMBER.size :][: _NUMBER.size]
+
+
+def record_key(data: bytes) -> RecordKey:
+    which, rule, remote, port, protocol, direction, verdict = _RECORD_KEY.unpack(data)
+    found = IPv4Address(remote[12:]) if remote.startswith(_MAPPED) else IPv6Address(remote)
+    return RecordKey(
+        which, rule, found, int.from_bytes(port, "big"), protocol, Direction(direction), Verdict(verdict)
+    )
+
+
+def record(data: bytes) -> Record:
+    return Record(*_RECORD.unpack(data))
+
+
+def event(data: bytes) -> RecordKey | tuple[int, bytes]:
+    """A record that was not there before, or a pod's number and a resolver's answer to it."""
+    kind, which = _EVENT.unpack_from(data)
+    if kind == Event.RECORD:
+        return record_key(data[_EVENT.size :][: _RECORD_KEY.size])
+    length = _ANSWER.unpack_from(data)[2]
+    return which, data[_ANSWER.size :][:length]
