@@ -13,6 +13,7 @@ from nucleo_cli.config.problems import Place, Problem, Report
 from nucleo_cli.config.reading import MAX_BYTES, MalformedError, parse
 from nucleo_cli.config.values import as_label, platforms
 from nucleo_cli.domain.app import WEB, App, Build, Health, Port, Process, Resources, Scale, Target
+from nucleo_cli.domain.network import HttpRule, Limits, Network
 from nucleo_cli.errors import ConfigInvalid, UsageError
 
 FILE = "nucleo.yml"
@@ -162,6 +163,7 @@ def _app(directory: Path, environment: str | None, values: Mapping[str, Any]) ->
         kernel=values.get("kernel", {}),
         env=values.get("env", {}),
         build=_build(values),
+        network=_network(values.get("network", {})),
     )
 
 
@@ -173,6 +175,20 @@ def _build(values: Mapping[str, Any]) -> Build:
         env=build.get("env", {}),
         secrets=tuple(build.get("secrets", ())),
         apt=tuple(sorted(values.get("apt", ()))),
+    )
+
+
+def _network(values: Mapping[str, Any]) -> Network:
+    return Network(
+        mode=values.get("mode", Network().mode),
+        default=values.get("default", Network().default),
+        inbound=values.get("from"),
+        outbound=values.get("to"),
+        http=tuple(
+            HttpRule(each["from"], each.get("methods", ()), each.get("paths", ())) for each in values.get("http", ())
+        ),
+        limits=Limits(values.get("limits", {}).get("egress")),
+        egress_ip=values.get("egress_ip"),
     )
 
 

@@ -1,0 +1,200 @@
+"""What each back end can enforce. What the cluster's cannot is refused: nothing is weakened silently."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from nucleo_cli.domain.app import App
+from nucleo_cli.domain.network import (
+    AppPeer,
+    CidrPeer,
+    DnsPeer,
+    IngressPeer,
+    InternetPeer,
+    KubeApiPeer,
+    Rule,
+    ServicePeer,
+    written,
+)
+from nucleo_cli.domain.settings import BackEnd, Settings
+from nucleo_cli.errors import ConfigInvalid
+from nucleo_cli.network.allowed import allowed, hops, http_ports
+from nucleo_cli.network.cilium import NODES
+
+Item = Literal[
+    "app", "service", "cidr", "dns", "kube-api", "ingress", "internet", "http", "limits", "egress_ip", "audit"
+]
+
+CAN: Mapping[BackEnd, frozenset[Item]] = {
+    "networkpolicy": frozenset({"app", "cidr", "ingress", "internet"}),
+    "cilium": frozenset(
+        {"app", "service", "cidr", "dns", "kube-api", "ingress", "internet", "http", "limits", "egress_ip"}
+    ),
+    "agent": frozenset({"app", "service", "cidr", "dns", "kube-api", "ingress", "internet", "limits", "audit"}),
+    "none": frozenset(),
+}
+NAMES: Mapping[BackEnd, str] = {
+    "networkpolicy": "NetworkPolicy",
+    "cilium": "Cilium",
+    "agent": "Nucleo's agent",
+    "none": "no back end",
+}
+
+_ITEMS: Mapping[type, Item] = {
+    AppPeer: "app",
+    ServicePeer: "service",
+    CidrPeer: "cidr",
+    DnsPeer: "dns",
+    KubeApiPeer: "kube-api",
+    IngressPeer: "ingress",
+    InternetPeer: "internet",
+}
+
+# Why a back end cannot.
+_WHY: Mapping[tuple[BackEnd, Item], str] = {
+    ("networkpolicy", "service"): "a NetworkPolicy allows pods by their labels, and knows no Services",
+    ("networkpolicy", "dns"): "a NetworkPolicy allows addresses, and knows no names",
+    ("networkpolicy", "kube-api"): "a NetworkPolicy does not know where the API server is",
+    ("networkpolicy", "http"): "a NetworkPolicy sees connections, and no requests",
+    ("networkpolicy", "limits"): "a NetworkPolicy allows or drops, and slows nothing down",
+    ("networkpolicy", "egress_ip"): "a NetworkPolicy does not choose addresses",
+    ("networkpolicy", "audit"): "a NetworkPolicy enforces, and counts nothing",
+    ("cilium", "audit"): "Cilium audits all policies of a pod or none",
+    ("agent", "http"): "Nucleo's agent sees packets, and no requests",
+    ("agent", "egress_ip"): "Nucleo's agent does not choose addresses",
+}
+_INSTEAD: Mapping[Item, str] = {
+    "service": "app:NAME or app:NAMESPACE/NAME allows the pods of an app",
+    "dns": "cidr:BLOCK allows its addresses, internet:PORT every public one",
+    "kube-api": "cidr:ADDRESS/32:PORT allows the API server's address",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that the cluster's back end cannot enforce. `rule` is as written; `could` are back ends that can."""
+
+    rule: str
+    why: str
+    hint: str = ""
+    could: tuple[BackEnd, ...] = ()
+
+
+def check(app: App, settings: Settings) -> tuple[Problem, ...]:
+    """All that `settings.network` cannot enforce of the app's rules; empty where there is nothing to enforce."""
+    if app.network.is_silent:
+        return ()
+    return (*_unable(app, settings), *_together(app, settings))
+
+
+def refuse(app: App, settings: Settings) -> None:
+    """Raises ConfigInvalid with every problem."""
+    if not (found := check(app, settings)):
+        return
+    hints = dict.fromkeys(each.hint for each in found if each.hint)
+    problems = [
+        {
+            "file": "nucleo.yml",
+            "line": None,
+            "column": None,
+            "path": "network",
+            "message": f"{each.rule}: {each.why}",
+            "hint": each.hint,
+            "could": list(each.could),
+        }
+        for each in found
+    ]
+    raise ConfigInvalid(
+        "\n".join(f"network: {each.rule}: {each.why}" for each in found), "\n".join(hints), {"problems": problems}
+    )
+
+
+def _items(app: App) -> Iterator[tuple[Item, str]]:
+    """Each thing that the app asks for, and how nucleo.yml writes it."""
+    network = app.network
+    if network.mode == "audit":
+        yield "audit", "mode: audit"
+    for rule in (*(network.inbound or ()), *(network.outbound or ()), *(each.rule for each in network.http)):
+        yield _ITEMS[type(rule.peer)], rule.text
+    for each in network.http:
+        yield "http", f"http: {each.rule.text}"
+    if network.limits.egress:
+        yield "limits", "limits.egress"
+    if network.egress_ip:
+        yield "egress_ip", f"egress_ip: {network.egress_ip}"
+
+
+def _unable(app: App, settings: Settings) -> Iterator[Problem]:
+    back_end = _back_end(settings)
+    if back_end == "none":
+        could = able({item for item, _ in _items(app)})
+        yield Problem("network", "the cluster has nothing that enforces rules", _switch(could), could)
+        return
+    for item, text in _items(app):
+        if item not in CAN[back_end]:
+            could = able({item})
+            hint = "; ".join(filter(None, (_INSTEAD.get(item, ""), _switch(could))))
+            yield Problem(text, _WHY[back_end, item], hint, could)
+
+
+def able(items: set[Item]) -> tuple[BackEnd, ...]:
+    """The back ends that can do all of it."""
+    return tuple(back_end for back_end, can in CAN.items() if back_end != "none" and items <= can)
+
+
+def _switch(could: tuple[BackEnd, ...]) -> str:
+    return (
+        f"{' and '.join(NAMES[each] for each in could)} could enforce it" if could else "no back end can do all of it"
+    )
+
+
+def _back_end(settings: Settings) -> BackEnd:
+    if settings.network == "auto":
+        raise AssertionError("the back end has to be found out before it is asked what it can do")
+    return settings.network
+
+
+def _together(app: App, settings: Settings) -> Iterator[Problem]:
+    """What each alone could be enforced, and not beside the rest."""
+    back_end, network = _back_end(settings), app.network
+    named = next((each for each in network.outbound or () if isinstance(each.peer, DnsPeer)), None)
+    if back_end == "cilium" and network.limits.egress and named:
+        why = f'Cilium limits no pod whose names it follows, as "{named.text}" needs'
+        yield Problem("limits.egress", why, "leave one of them out; Nucleo's agent could do both", ("agent",))
+    for each in network.http:
+        yield from _http(app, each.rule)
+    if back_end in ("networkpolicy", "cilium"):
+        yield from _hop(app, settings, back_end)
+
+
+def _http(app: App, rule: Rule) -> Iterator[Problem]:
+    if not http_ports(rule, app.processes):
+        yield Problem(f"http: {rule.text}", "the app has no port that requests come to", 'ports: ["8080:80"]')
+    if any(port.protocol == "UDP" for port in rule.ports):
+        yield Problem(f"http: {rule.text}", "requests come over TCP", f"write {written(rule.peer)}:PORT")
+    for other in app.network.inbound or ():
+        if other.peer == rule.peer and _overlap(other, rule):
+            why = f'"{other.text}" in `from` lets in every request already'
+            yield Problem(f"http: {rule.text}", why, "take it out of `from`, or out of `http`")
+
+
+def _overlap(one: Rule, other: Rule) -> bool:
+    return not (one.ports and other.ports) or any(
+        a.protocol == b.protocol and a.first <= b.last and b.first <= a.last for a in one.ports for b in other.ports
+    )
+
+
+def _hop(app: App, settings: Settings, back_end: BackEnd) -> Iterator[Problem]:
+    """The ingress can be allowed only where it is known where its proxies are."""
+    flows = (*(allowed(app, settings, "from") or ()), *(each.rule for each in app.network.http))
+    flow = next((each for each in flows if isinstance(each.peer, IngressPeer)), None)
+    known = hops(settings)
+    setting = "nucleo cluster configure --ingress-from NAMESPACE"
+    if flow is None or (back_end == "cilium" and settings.ingress_class == "cilium"):
+        return
+    if not known:
+        why = "the cluster's settings do not say where the proxies of its ingress are"
+        yield Problem(flow.text, why, f"{setting} names the namespace of their pods", ())
+    elif NODES in known and back_end == "networkpolicy":
+        why = "the proxies of the ingress are in the nodes' network, and a NetworkPolicy knows no nodes"
+        yield Problem(flow.text, why, "nucleo cluster configure --ingress-from BLOCK with the nodes' addresses", ())
