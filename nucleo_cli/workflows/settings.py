@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from nucleo_cli.adapters.kubernetes import path
@@ -78,6 +77,8 @@ def _back_end(cluster: "Cluster") -> BackEnd:
 
 
 def _ingress_from(text: str) -> tuple[str, ...]:
+    from ipaddress import ip_network  # a cluster seldom says it
+
     found = tuple(text.replace(",", " ").split())
     for each in found:
         try:
