@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Literal
 
+from nucleo_cli.config.loading import place, shown
+from nucleo_cli.config.nodes import quoted
 from nucleo_cli.domain.app import App
 from nucleo_cli.domain.network import (
     AppPeer,
@@ -12,25 +15,27 @@ from nucleo_cli.domain.network import (
     IngressPeer,
     InternetPeer,
     KubeApiPeer,
+    PortRange,
     Rule,
     ServicePeer,
     written,
 )
 from nucleo_cli.domain.settings import BackEnd, Settings
 from nucleo_cli.errors import ConfigInvalid
-from nucleo_cli.network.allowed import allowed, hops, http_ports
+from nucleo_cli.network.allowed import Allowed, AnyPeer, allowed, hops, http_ports, pods_of
 from nucleo_cli.network.cilium import NODES
+from nucleo_cli.network.manifest import Json
 
 Item = Literal[
-    "app", "service", "cidr", "dns", "kube-api", "ingress", "internet", "http", "limits", "egress_ip", "audit"
+    "app", "service", "cidr", "dns", "kube-api", "ingress", "internet", "close", "http", "limits", "egress_ip", "audit"
 ]
 
+_PLAIN: tuple[Item, ...] = ("close", "app", "cidr", "ingress", "internet")
+_MORE: tuple[Item, ...] = ("service", "dns", "kube-api", "limits")
 CAN: Mapping[BackEnd, frozenset[Item]] = {
-    "networkpolicy": frozenset({"app", "cidr", "ingress", "internet"}),
-    "cilium": frozenset(
-        {"app", "service", "cidr", "dns", "kube-api", "ingress", "internet", "http", "limits", "egress_ip"}
-    ),
-    "agent": frozenset({"app", "service", "cidr", "dns", "kube-api", "ingress", "internet", "limits", "audit"}),
+    "networkpolicy": frozenset(_PLAIN),
+    "cilium": frozenset((*_PLAIN, *_MORE, "http", "egress_ip")),
+    "agent": frozenset((*_PLAIN, *_MORE, "audit")),
     "none": frozenset(),
 }
 NAMES: Mapping[BackEnd, str] = {
@@ -63,6 +68,7 @@ _WHY: Mapping[tuple[BackEnd, Item], str] = {
     ("agent", "http"): "Nucleo's agent sees packets, and no requests",
     ("agent", "egress_ip"): "Nucleo's agent does not choose addresses",
 }
+_NOTHING = "the cluster has nothing that enforces rules"
 _INSTEAD: Mapping[Item, str] = {
     "service": "app:NAME or app:NAMESPACE/NAME allows the pods of an app",
     "dns": "cidr:BLOCK allows its addresses, internet:PORT every public one",
@@ -72,8 +78,12 @@ _INSTEAD: Mapping[Item, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that the cluster's back end cannot enforce. `rule` is as written; `could` are back ends that can."""
+    """Something that the cluster's back end cannot enforce.
 
+    `rule` is as written below `key` of `network`, `could` are the back ends that can.
+    """
+
+    key: str
     rule: str
     why: str
     hint: str = ""
@@ -88,53 +98,60 @@ def check(app: App, settings: Settings) -> tuple[Problem, ...]:
 
 
 def refuse(app: App, settings: Settings) -> None:
-    """Raises ConfigInvalid with every problem."""
+    """Raises ConfigInvalid with every problem, and where in nucleo.yml it is."""
     if not (found := check(app, settings)):
         return
+    problems = [_document(app, each) for each in found]
+    lines = [f"{_at(each)}{each['message']}" for each in problems]
     hints = dict.fromkeys(each.hint for each in found if each.hint)
-    problems = [
-        {
-            "file": "nucleo.yml",
-            "line": None,
-            "column": None,
-            "path": "network",
-            "message": f"{each.rule}: {each.why}",
-            "hint": each.hint,
-            "could": list(each.could),
-        }
-        for each in found
-    ]
-    raise ConfigInvalid(
-        "\n".join(f"network: {each.rule}: {each.why}" for each in found), "\n".join(hints), {"problems": problems}
-    )
+    raise ConfigInvalid("\n".join(lines), "\n".join(hints), {"problems": problems})
 
 
-def _items(app: App) -> Iterator[tuple[Item, str]]:
-    """Each thing that the app asks for, and how nucleo.yml writes it."""
+def _document(app: App, problem: Problem) -> Json:
+    mark = place(app, problem.key, problem.rule)
+    return {
+        "file": shown(app.directory),
+        "line": mark.line if mark else None,
+        "column": mark.column if mark else None,
+        "path": f"network.{problem.key}",
+        "message": f"network.{problem.key} {quoted(problem.rule)}: {problem.why}",
+        "hint": problem.hint,
+        "could": list(problem.could),
+    }
+
+
+def _at(document: Json) -> str:
+    return f"{document['file']}:{document['line']}:{document['column']}: " if document["line"] else ""
+
+
+def _items(app: App) -> Iterator[tuple[Item, str, str]]:
+    """Each thing that the app asks for, with its key in `network` and how nucleo.yml writes it."""
     network = app.network
     if network.mode == "audit":
-        yield "audit", "mode: audit"
-    for rule in (*(network.inbound or ()), *(network.outbound or ()), *(each.rule for each in network.http)):
-        yield _ITEMS[type(rule.peer)], rule.text
+        yield "audit", "mode", "audit"
+    for key, rules in (("from", network.inbound), ("to", network.outbound)):
+        for rule in rules or ():
+            yield _ITEMS[type(rule.peer)], key, rule.text
     for each in network.http:
-        yield "http", f"http: {each.rule.text}"
+        yield "http", "http", each.rule.text
+    for key, rules in (("from", network.inbound), ("to", network.outbound)):
+        if rules == ():
+            yield "close", key, "[]"
+    if network.default == "deny":
+        yield "close", "default", "deny"
     if network.limits.egress:
-        yield "limits", "limits.egress"
+        yield "limits", "limits", "egress"
     if network.egress_ip:
-        yield "egress_ip", f"egress_ip: {network.egress_ip}"
+        yield "egress_ip", "egress_ip", network.egress_ip
 
 
 def _unable(app: App, settings: Settings) -> Iterator[Problem]:
     back_end = _back_end(settings)
-    if back_end == "none":
-        could = able({item for item, _ in _items(app)})
-        yield Problem("network", "the cluster has nothing that enforces rules", _switch(could), could)
-        return
-    for item, text in _items(app):
+    for item, key, text in _items(app):
         if item not in CAN[back_end]:
             could = able({item})
             hint = "; ".join(filter(None, (_INSTEAD.get(item, ""), _switch(could))))
-            yield Problem(text, _WHY[back_end, item], hint, could)
+            yield Problem(key, text, _WHY.get((back_end, item), _NOTHING), hint, could)
 
 
 def able(items: set[Item]) -> tuple[BackEnd, ...]:
@@ -160,27 +177,37 @@ def _together(app: App, settings: Settings) -> Iterator[Problem]:
     named = next((each for each in network.outbound or () if isinstance(each.peer, DnsPeer)), None)
     if back_end == "cilium" and network.limits.egress and named:
         why = f'Cilium limits no pod whose names it follows, as "{named.text}" needs'
-        yield Problem("limits.egress", why, "leave one of them out; Nucleo's agent could do both", ("agent",))
+        yield Problem("limits", "egress", why, "leave one of them out; Nucleo's agent could do both", ("agent",))
     for each in network.http:
-        yield from _http(app, each.rule)
+        yield from _http(app, settings, each.rule)
     if back_end in ("networkpolicy", "cilium"):
         yield from _hop(app, settings, back_end)
 
 
-def _http(app: App, rule: Rule) -> Iterator[Problem]:
-    if not http_ports(rule, app.processes):
-        yield Problem(f"http: {rule.text}", "the app has no port that requests come to", 'ports: ["8080:80"]')
+def _http(app: App, settings: Settings, rule: Rule) -> Iterator[Problem]:
+    ports = http_ports(rule, app.processes)
+    if not ports:
+        yield Problem("http", rule.text, "the app has no port that requests come to", 'ports: ["8080:80"]')
     if any(port.protocol == "UDP" for port in rule.ports):
-        yield Problem(f"http: {rule.text}", "requests come over TCP", f"write {written(rule.peer)}:PORT")
-    for other in app.network.inbound or ():
-        if other.peer == rule.peer and _overlap(other, rule):
-            why = f'"{other.text}" in `from` lets in every request already'
-            yield Problem(f"http: {rule.text}", why, "take it out of `from`, or out of `http`")
+        yield Problem("http", rule.text, "requests come over TCP", f"write {written(rule.peer)}:PORT")
+    for other in allowed(app, settings, "from") or ():
+        if _meet(other, rule, app) and _overlap(other.ports, ports):
+            why = f'"{other.text}" lets every request in already, to port {", ".join(map(str, other.ports or ports))}'
+            yield Problem("http", rule.text, why, "take that one out, or name other ports")
 
 
-def _overlap(one: Rule, other: Rule) -> bool:
-    return not (one.ports and other.ports) or any(
-        a.protocol == b.protocol and a.first <= b.last and b.first <= a.last for a in one.ports for b in other.ports
+def _meet(flow: Allowed, rule: Rule, app: App) -> bool:
+    """Whether a sender can be a peer of both."""
+    one, other = pods_of(flow.peer, app) or flow.peer, pods_of(rule.peer, app) or rule.peer
+    if isinstance(one, CidrPeer) and isinstance(other, CidrPeer):
+        blocks = ip_network(one.block), ip_network(other.block)
+        return blocks[0].version == blocks[1].version and blocks[0].overlaps(blocks[1])
+    return isinstance(one, AnyPeer) or one == other
+
+
+def _overlap(some: tuple[PortRange, ...], ports: tuple[PortRange, ...]) -> bool:
+    return not some or any(
+        a.protocol == b.protocol and a.first <= b.last and b.first <= a.last for a in some for b in ports
     )
 
 
@@ -194,7 +221,7 @@ def _hop(app: App, settings: Settings, back_end: BackEnd) -> Iterator[Problem]:
         return
     if not known:
         why = "the cluster's settings do not say where the proxies of its ingress are"
-        yield Problem(flow.text, why, f"{setting} names the namespace of their pods", ())
+        yield Problem("from", flow.text, why, f"{setting} names the namespace of their pods")
     elif NODES in known and back_end == "networkpolicy":
         why = "the proxies of the ingress are in the nodes' network, and a NetworkPolicy knows no nodes"
-        yield Problem(flow.text, why, "nucleo cluster configure --ingress-from BLOCK with the nodes' addresses", ())
+        yield Problem("from", flow.text, why, "nucleo cluster configure --ingress-from BLOCK of the nodes' addresses")

@@ -75,7 +75,10 @@ CASES: dict[str, tuple[BackEnd, Network]] = {
         replace(
             PLAIN,
             outbound=(*(PLAIN.outbound or ()), *OUTSIDE),
-            http=(requests("app:reports", "/api/*", "/v1.0/(x)"), requests("app:crawler:8000-8010", "/robots.txt")),
+            http=(
+                requests("app:reports:8080", "/api/*", "/v1.0/(x)"),
+                requests("app:crawler:8000-8010", "/robots.txt"),
+            ),
             egress_ip="203.0.113.7",
         ),
     ),

@@ -151,12 +151,11 @@ class WithAgent(Chosen):
 def test_rules_that_the_cluster_cannot_enforce(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (shop / "nucleo.yml").write_text(RULES)
     assert run(["validate"], Chosen()) == 3
-    assert capsys.readouterr().err.startswith(
-        "error: network: dns:api.stripe.com:443: a NetworkPolicy allows addresses, and knows no names\n"
-    )
+    said = 'network.to "dns:api.stripe.com:443": a NetworkPolicy allows addresses, and knows no names'
+    assert capsys.readouterr().err.startswith(f"error: nucleo.yml:2:26: {said}\n")
     assert run(["validate", "--json"], Chosen()) == 3
     (problem,) = json.loads(capsys.readouterr().out)["problems"]
-    assert (problem["path"], problem["could"]) == ("network", ["cilium", "agent"])
+    assert (problem["path"], problem["line"], problem["could"]) == ("network.to", 2, ["cilium", "agent"])
     assert run(["validate"], WithAgent()) == 0
     out = capsys.readouterr().out
     assert "  to            dns:api.stripe.com:443, app:users\n" in out
