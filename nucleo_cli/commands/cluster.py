@@ -198,5 +198,5 @@ def _summary(local: "Status") -> str:
 def _pairs(settings: dict[str, Any]) -> str:
     from nucleo_cli.terminal.tables import table
 
-    shown = {**settings, **{key: " ".join(settings[key]) for key in ("sysctls", "ingress_from")}}
+    shown = {**settings, **{key: " ".join(settings[key]) for key in ("sysctls", "ingress_from", "switched_off")}}
     return table(("SETTING", "VALUE"), [(key.replace("_", "-"), str(value)) for key, value in shown.items() if value])

@@ -27,6 +27,7 @@ LONGEST_RULE = 1_000
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _APP = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _DNS_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
+_BLOCK = re.compile(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?")  # no zone, and no mask of addresses
 _PORTS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?(?:/([A-Za-z]{1,9}))?")
 _CLUSTER_NAME = re.compile(r"([^.]+)\.([^.]+)\.svc(\.cluster\.local)?")
 _EXAMPLES = {"from": '"app:web" or "ingress"', "to": '"app:users:8080" or "dns:api.stripe.com:443"'}
@@ -103,7 +104,7 @@ def _divided(kind: str, rest: str) -> tuple[str, str | None]:
             raise MisfitError(f"must be [BLOCK] or [BLOCK]:PORT, got {quoted(rest)}", "cidr:[2001:db8::/32]:443")
         return inside, after[1:] if after else None
     if rest.count(":") > 1:
-        if kind == "cidr":
+        if kind == "cidr" and ("::" in rest or ":" in rest.partition("/")[0]):
             raise MisfitError(
                 f"must have an IPv6 block in brackets, got {quoted(rest)}", f"write cidr:[{rest}] or cidr:[BLOCK]:PORT"
             )
@@ -177,16 +178,16 @@ def _cidr(target: str) -> Peer:
 
 def _block(text: str) -> str:
     try:
-        return str(ip_network(text))
+        whole = ip_network(text, strict=False) if _BLOCK.fullmatch(text) else None
     except ValueError:
-        pass
-    try:
-        whole = ip_network(text, strict=False)
-    except ValueError:
+        whole = None
+    if whole is None:
         raise MisfitError(
             f"must be an address block such as 10.0.0.0/8, got {quoted(text)}", "an IPv6 block stands in brackets"
-        ) from None
-    raise MisfitError(f"must not have bits beyond its length, got {text}", f"the block that it is in is {whole}")
+        )
+    if ip_address(text.partition("/")[0]) != whole.network_address:
+        raise MisfitError(f"must not have bits beyond its length, got {text}", f"the block that it is in is {whole}")
+    return str(whole)
 
 
 def _dns(target: str) -> Peer:

@@ -18,6 +18,7 @@ class Settings:
     `architectures` are those of the nodes ("amd64"), sorted; empty: not known.
     `sysctls` are patterns of unsafe sysctls that the nodes allow ("net.core.somaxconn", "net.*"); key `sysctls`.
     `network` enforces the rules of apps; "auto": what the cluster has, found out when an app has rules.
+    `switched_off` are parts of `network` that this back end could enforce, were they not switched off on this cluster.
     `ingress_from` says where the proxies of the routes are: namespaces of pods, address blocks, or "nodes" for those in
     the nodes' own network; empty: in the Gateway's namespace.
     """
@@ -34,3 +35,4 @@ class Settings:
     sysctls: tuple[str, ...] = ()
     network: BackEnd | Literal["auto"] = "auto"
     ingress_from: tuple[str, ...] = ()
+    switched_off: tuple[str, ...] = ()

@@ -68,6 +68,13 @@ _WHY: Mapping[tuple[BackEnd, Item], str] = {
     ("agent", "http"): "Nucleo's agent sees packets, and no requests",
     ("agent", "egress_ip"): "Nucleo's agent does not choose addresses",
 }
+# What Cilium can do only where its chart was told to.
+_SWITCHED_OFF: Mapping[Item, tuple[str, str]] = {
+    "dns": ("Cilium's L7 proxy", "l7Proxy: true"),
+    "http": ("Cilium's L7 proxy", "l7Proxy: true"),
+    "limits": ("Cilium's bandwidth manager", "bandwidthManager.enabled: true"),
+    "egress_ip": ("Cilium's egress gateway", "egressGateway.enabled: true"),
+}
 _NOTHING = "the cluster has nothing that enforces rules"
 _INSTEAD: Mapping[Item, str] = {
     "service": "app:NAME or app:NAMESPACE/NAME allows the pods of an app",
@@ -152,6 +159,11 @@ def _unable(app: App, settings: Settings) -> Iterator[Problem]:
             could = able({item})
             hint = "; ".join(filter(None, (_INSTEAD.get(item, ""), _switch(could))))
             yield Problem(key, text, _WHY.get((back_end, item), _NOTHING), hint, could)
+        elif item in settings.switched_off:
+            what, value = _SWITCHED_OFF[item]
+            yield Problem(
+                key, text, f"{what} is switched off", f"{value} in the values of Cilium's chart switches it on"
+            )
 
 
 def able(items: set[Item]) -> tuple[BackEnd, ...]:

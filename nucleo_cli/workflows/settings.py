@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 NAMESPACE = "nucleo-system"
 NAME = "nucleo"
+# What of Cilium can be switched off: by which keys, and what holds where nothing is said.
+_CILIUM_KEYS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "dns": (("enable-l7-proxy",), "true"),
+    "http": (("enable-l7-proxy",), "true"),
+    "limits": (("enable-bandwidth-manager",), "false"),
+    "egress_ip": (("enable-egress-gateway", "enable-ipv4-egress-gateway"), "false"),
+}
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 
 
@@ -63,8 +70,9 @@ def from_data(data: Mapping[str, str]) -> Settings:
 
 
 def with_back_end(cluster: "Cluster", settings: Settings) -> Settings:
-    """The same settings, where the cluster is asked for what enforces rules if they do not say it."""
-    return replace(settings, network=_back_end(cluster)) if settings.network == "auto" else settings
+    """The same settings, with what enforces rules if they do not say it, and what of it is switched off."""
+    found = replace(settings, network=_back_end(cluster)) if settings.network == "auto" else settings
+    return replace(found, switched_off=_switched_off(cluster)) if found.network == "cilium" else found
 
 
 def _back_end(cluster: "Cluster") -> BackEnd:
@@ -74,6 +82,17 @@ def _back_end(cluster: "Cluster") -> BackEnd:
     if "cilium.io/v2" in served:
         return "cilium"
     return "agent" if "nucleo.io/v1alpha1" in served else "networkpolicy"
+
+
+def _switched_off(cluster: "Cluster") -> tuple[str, ...]:
+    """By Cilium's own settings; where one may not look at them, everything counts as switched on."""
+    try:
+        data = part(cluster.get(path("v1", "configmaps", "kube-system", "cilium-config")), "data")
+    except (NotFound, NotAllowed):
+        return ()
+    return tuple(
+        item for item, (keys, default) in _CILIUM_KEYS.items() if "true" not in [data.get(key, default) for key in keys]
+    )
 
 
 def _ingress_from(text: str) -> tuple[str, ...]:

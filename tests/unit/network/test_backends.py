@@ -153,6 +153,18 @@ def test_what_is_possible_alone_and_not_together() -> None:
     assert able({"audit", "http"}) == ()
 
 
+def test_what_is_switched_off_is_refused() -> None:
+    app = shop(replace(EVERYTHING, mode="enforce", limits=Limits()))
+    settings = replace(cluster("cilium"), switched_off=("dns", "http", "limits", "egress_ip"))
+    proxy = ("Cilium's L7 proxy is switched off", "l7Proxy: true in the values of Cilium's chart switches it on")
+    gateway = "egressGateway.enabled: true in the values of Cilium's chart switches it on"
+    assert [(each.key, each.why, each.hint) for each in check(app, settings)] == [
+        ("to", *proxy),
+        ("http", *proxy),
+        ("egress_ip", "Cilium's egress gateway is switched off", gateway),
+    ]
+
+
 def http(text: str, *others: str) -> Network:
     return Network(inbound=inbound(*others), http=(requests(text, methods=("GET",)),))
 

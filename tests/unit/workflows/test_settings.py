@@ -144,3 +144,25 @@ def test_what_is_said_to_enforce_rules_needs_no_question() -> None:
     cluster = FakeCluster()
     assert with_back_end(cluster, Settings(network="none")).network == "none"
     assert cluster.requests == []
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({}, ("limits", "egress_ip")),
+        ({"enable-l7-proxy": "false"}, ("dns", "http", "limits", "egress_ip")),
+        ({"enable-bandwidth-manager": "true", "enable-egress-gateway": "true"}, ()),
+        ({"enable-bandwidth-manager": "true", "enable-ipv4-egress-gateway": "true"}, ()),
+    ],
+)
+def test_what_of_cilium_is_switched_off(data: dict[str, str], expected: tuple[str, ...]) -> None:
+    cluster = FakeCluster("kube-system")
+    cluster.create(path("v1", "configmaps", "kube-system"), {"metadata": {"name": "cilium-config"}, "data": data})
+    assert with_back_end(cluster, Settings(network="cilium")).switched_off == expected
+    assert with_back_end(cluster, Settings(network="agent")).switched_off == ()
+
+
+def test_ciliums_settings_that_one_may_not_see_count_as_switched_on() -> None:
+    cluster = FakeCluster("kube-system")
+    cluster.refuse("GET", "cilium-config", NotAllowed("forbidden"))
+    assert with_back_end(cluster, Settings(network="cilium")).switched_off == ()
