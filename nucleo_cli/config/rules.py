@@ -24,12 +24,13 @@ from nucleo_cli.domain.network import (
 
 LARGEST_PORT = 65_535
 LONGEST_RULE = 1_000
+MOST_PORTS = 100
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _APP = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 _DNS_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
 _BLOCK = re.compile(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?")  # no zone, and no mask of addresses
 _PORTS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?(?:/([A-Za-z]{1,9}))?")
-_CLUSTER_NAME = re.compile(r"([^.]+)\.([^.]+)\.svc(\.cluster\.local)?")
+_CLUSTER_NAME = re.compile(r"(?:[^.]+\.)*([^.]+)\.([^.]+)\.svc(\.cluster\.local)?")
 _EXAMPLES = {"from": '"app:web" or "ingress"', "to": '"app:users:8080" or "dns:api.stripe.com:443"'}
 
 
@@ -120,6 +121,8 @@ def _ports(text: str) -> tuple[PortRange, ...]:
         if port in found:
             raise MisfitError(f"names the port {port} a second time")
         found.append(port)
+    if len(found) > MOST_PORTS:
+        raise MisfitError(f"must name at most {MOST_PORTS} ports, got {len(found)}", "a range such as 8000-8100 is one")
     return tuple(found)
 
 
