@@ -15,6 +15,8 @@ NOT_INTERNET = {
     ),
     "::/0": ("::1/128", "fc00::/7", "fe80::/10"),
 }
+# Where proxies are that are in the nodes' own network.
+NODES = "nodes"
 ANY_ADDRESS = ("0.0.0.0/0", "::/0")
 DNS_PORTS = (PortRange(53, 53, "UDP"), PortRange(53, 53))
 
@@ -126,7 +128,7 @@ def http_ports(rule: Rule, processes: Iterable[Process]) -> tuple[PortRange, ...
 def hops(settings: Settings) -> tuple[str, ...]:
     """Where requests to host names come from: what the cluster's settings say, else the Gateway's namespace.
 
-    Each is a namespace, an address block, or `nodes` for proxies in the network of the nodes.
+    Each is a namespace, an address block, or NODES.
     """
     if settings.ingress_from:
         return settings.ingress_from

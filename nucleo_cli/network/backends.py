@@ -22,8 +22,7 @@ from nucleo_cli.domain.network import (
 )
 from nucleo_cli.domain.settings import BackEnd, Settings
 from nucleo_cli.errors import ConfigInvalid
-from nucleo_cli.network.allowed import Allowed, AnyPeer, allowed, hops, http_ports, pods_of
-from nucleo_cli.network.cilium import NODES
+from nucleo_cli.network.allowed import NODES, Allowed, AnyPeer, allowed, hops, http_ports, pods_of
 from nucleo_cli.network.manifest import Json
 
 Item = Literal[

@@ -21,6 +21,7 @@ from nucleo_cli.domain.network import (
 )
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.network.allowed import (
+    NODES,
     NOT_INTERNET,
     Allowed,
     AnyPeer,
@@ -39,7 +40,6 @@ API = "cilium.io/v2"
 # The node that has the address says so by this label.
 EGRESS_IP_LABEL = "nucleo.io/egress-ip"
 BANDWIDTH = "kubernetes.io/egress-bandwidth"
-NODES = "nodes"
 _MOST_PORTS = 40
 _NAMESPACE = "k8s:io.kubernetes.pod.namespace"
 
