@@ -92,6 +92,27 @@ class StopValues(TypedDict):
     command: NotRequired[list[str]]
 
 
+class MetadataValues(TypedDict):
+    name: str
+    namespace: NotRequired[str]
+    labels: dict[str, str]
+
+
+class ObjectValues(TypedDict):
+    apiVersion: str
+    kind: str
+    metadata: MetadataValues
+    spec: dict[str, Any]
+
+
+class NetworkValues(TypedDict):
+    """What the rules of `network` come to on this cluster. `hold` is a command that pods run before anything else."""
+
+    objects: list[ObjectValues]
+    annotations: NotRequired[dict[str, str]]
+    hold: NotRequired[list[str]]
+
+
 class ProcessValues(TypedDict):
     resources: ResourceValues
     stop: StopValues
@@ -113,6 +134,7 @@ class Values(TypedDict):
     kernel: dict[str, str]
     readOnlyRoot: bool
     routes: RouteValues
+    network: NetworkValues
     processes: dict[str, ProcessValues]
 
 

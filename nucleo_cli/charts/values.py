@@ -1,17 +1,26 @@
 """App + Image → the values of chart_templates/app. Everything is decided here; the templates only write it down."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from nucleo_cli.charts.containers import probe, resources, stop
 from nucleo_cli.charts.routes import external_ports, ports, routes
 from nucleo_cli.charts.scale import Replicas, scales
-from nucleo_cli.charts.shape import AutoscaleValues, FactValues, ProcessValues, SecretValues, Values
+from nucleo_cli.charts.shape import (
+    AutoscaleValues,
+    FactValues,
+    NetworkValues,
+    ObjectValues,
+    ProcessValues,
+    SecretValues,
+    Values,
+)
 from nucleo_cli.domain.app import App, Process, Scale
 from nucleo_cli.domain.build import Image
 from nucleo_cli.domain.release import Facts, Revision
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.domain.shell import shell_argv
+from nucleo_cli.network.rendered import rendered
 
 NO_LIVE: Mapping[str, int] = {}
 DEFAULT_CPU_THRESHOLD = 80
@@ -49,6 +58,7 @@ def values(
         "kernel": dict(sorted(app.kernel.items())),
         "readOnlyRoot": facts.read_only_root,
         "routes": route,
+        "network": _network(app, settings),
         "processes": {
             process.name: _process(process, decided[process.name], live.get(process.name), host)
             for process in sorted(app.processes, key=lambda process: process.name)
@@ -80,6 +90,16 @@ def _facts(app: App, image: Image, facts: Facts) -> FactValues:
         found["commit"] = facts.commit
     if app.environment:
         found["environment"] = app.environment
+    return found
+
+
+def _network(app: App, settings: Settings) -> NetworkValues:
+    rules = rendered(app, settings)
+    found: NetworkValues = {"objects": cast(list[ObjectValues], rules.objects)}
+    if rules.annotations:
+        found["annotations"] = rules.annotations
+    if rules.hold:
+        found["hold"] = rules.hold
     return found
 
 

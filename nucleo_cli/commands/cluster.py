@@ -118,6 +118,12 @@ def configure(
         str | None, Option("--architectures", help="Those of the nodes: amd64, arm64 or both, with a comma.")
     ] = None,
     sysctls: Annotated[str | None, Option("--sysctls", help="Unsafe sysctls that the nodes allow.")] = None,
+    network: Annotated[
+        str | None, Option("--network", help="What enforces rules: networkpolicy, cilium, agent, none or auto.")
+    ] = None,
+    ingress_from: Annotated[
+        str | None, Option("--ingress-from", help="Where the proxies of routes are: namespaces, blocks, or nodes.")
+    ] = None,
 ) -> None:
     """Write the settings that every deploy to the chosen cluster reads; an empty value takes one away.
 
@@ -138,6 +144,8 @@ def configure(
         "platform-images": platform_images,
         "architectures": architectures,
         "sysctls": sysctls,
+        "network": network,
+        "ingress-from": ingress_from,
     }
     changes = {key: value for key, value in given.items() if value is not None}
     if not changes:
@@ -190,5 +198,5 @@ def _summary(local: "Status") -> str:
 def _pairs(settings: dict[str, Any]) -> str:
     from nucleo_cli.terminal.tables import table
 
-    shown = {**settings, "sysctls": " ".join(settings["sysctls"])}
+    shown = {**settings, **{key: " ".join(settings[key]) for key in ("sysctls", "ingress_from", "switched_off")}}
     return table(("SETTING", "VALUE"), [(key.replace("_", "-"), str(value)) for key, value in shown.items() if value])

@@ -10,7 +10,8 @@ from nucleo_cli.config import schema as schemas
 from nucleo_cli.config.loading import shown
 from nucleo_cli.context import Context
 from nucleo_cli.domain.app import App, Port, Process, Resources, Scale
-from nucleo_cli.errors import ConfigInvalid, Exit
+from nucleo_cli.domain.network import Direction
+from nucleo_cli.errors import ConfigInvalid, Exit, NucleoError
 from nucleo_cli.terminal.clean import clean
 
 Schema = Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of nucleo.yml instead.")]
@@ -32,6 +33,7 @@ def command(context: Context, folder: Folder = None, schema: Schema = False) -> 
         return None
     try:
         app = context.app
+        _check_rules(context, app)
     except ConfigInvalid as error:
         if not context.terminal.machine:
             raise
@@ -44,6 +46,21 @@ def command(context: Context, folder: Folder = None, schema: Schema = False) -> 
         lambda: render(shown(directory), app, environments),
     )
     return None
+
+
+def _check_rules(context: Context, app: App) -> None:
+    """Raises ConfigInvalid for rules that the cluster cannot enforce; only says so where it cannot be asked."""
+    if app.network.is_silent:
+        return
+    from nucleo_cli.network.backends import refuse
+    from nucleo_cli.workflows.settings import read_settings, with_back_end
+
+    try:
+        settings = with_back_end(context.cluster, read_settings(context.cluster))
+    except NucleoError as error:
+        context.terminal.note(f"whether the cluster can enforce the rules of network is not known: {error.message}")
+        return
+    refuse(app, settings)
 
 
 def render(file: str, app: App, environments: list[str]) -> str:
@@ -65,7 +82,15 @@ def _read(app: App) -> dict[str, Any]:
         **_process(app.processes[0]),
         "kernel": [f"{name}={value}" for name, value in app.kernel.items()],
         "env": list(app.env),
+        "from": _rules(app, "from"),
+        "to": _rules(app, "to"),
     }
+
+
+def _rules(app: App, direction: Direction) -> list[str] | None:
+    """The rules as they are written; None where the direction is open."""
+    rules = app.network.rules(direction)
+    return None if rules is None else [rule.text for rule in rules]
 
 
 def _process(process: Process) -> dict[str, Any]:

@@ -92,19 +92,38 @@ def number_of(text: str) -> int | None:
         return None
 
 
+def choice(*words: str) -> Single[str]:
+    """One of some words."""
+    expected = " or ".join(words)
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise MisfitError(f"must be {expected}, got {quoted(text)}{did_you_mean(text, list(words))}")
+        return text
+
+    return Single(expected, parse, {"enum": list(words)})
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Listed(Kind[tuple[T, ...]]):
-    """A list of one kind. `rule` looks at one value among those before it, and raises MisfitError."""
+    """A list of one kind. `rule` looks at one value among those before it, and raises MisfitError.
+
+    One that is not `optional` may not be empty.
+    """
 
     item: Kind[T]
     expected: str
     rule: Callable[[list[T], T], None]
     hint: str = ""
+    optional: bool = True
 
     def read(self, node: Node, at: Place) -> tuple[T, ...] | None:
         if not isinstance(node, List):
             at.wrong(f"must be {self.expected}, got {shown(node)}", self.hint)
             return None
+        if not (node.items or self.optional):
+            at.wrong(f"must be {self.expected}, got an empty one", self.hint)
+            return ()
         values: list[T] = []
         for index, item in enumerate(node.items):
             self._add(item, at.item(index, item.mark), values)
@@ -121,7 +140,8 @@ class Listed(Kind[tuple[T, ...]]):
         values.append(value)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "array", "items": self.item.schema(), "uniqueItems": True}
+        least = {} if self.optional else {"minItems": 1}
+        return {"type": "array", "items": self.item.schema(), "uniqueItems": True, **least}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -190,13 +210,14 @@ class Keyed(Kind[dict[str, Any]]):
     """A mapping whose keys are ours: an unknown one is a problem, and so are two spellings of one.
 
     `shorthand` names the field that a single value stands for: `scale: 3`. `elsewhere` says of keys that are known in
-    another place why they are not in this one.
+    another place why they are not in this one. `required` are the keys that may not be left out.
     """
 
     fields: tuple[Field, ...]
     expected: str = "a mapping"
     shorthand: str = ""
     elsewhere: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    required: tuple[str, ...] = ()
 
     def read(self, node: Node, at: Place) -> dict[str, Any] | None:
         if isinstance(node, Scalar) and node.type == "null":
@@ -211,6 +232,8 @@ class Keyed(Kind[dict[str, Any]]):
         seen: dict[str, Entry] = {}
         for entry in node:
             self._entry(entry, at.key(entry), seen, values)
+        for key in (each for each in self.required if each not in seen):
+            at.wrong(f"must have the key {key}", self.named(key).description)
         return values
 
     def named(self, key: str) -> Field:
@@ -245,6 +268,7 @@ class Keyed(Kind[dict[str, Any]]):
             "type": ["object", "null"],
             "properties": {each.key: each.schema() for each in self.fields},
             "additionalProperties": False,
+            **({"required": list(self.required)} if self.required else {}),
         }
         return {"anyOf": [self.named(self.shorthand).kind.schema(), mapping]} if self.shorthand else mapping
 

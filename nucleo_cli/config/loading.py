@@ -8,11 +8,12 @@ from typing import Any, cast
 
 from nucleo_cli.config.kinds import did_you_mean
 from nucleo_cli.config.model import DEFAULT_CPU_THRESHOLD, DEFAULT_PORTS, LONGEST_NAME, NUCLEO_YML
-from nucleo_cli.config.nodes import Map, Mark, Node, find, quoted
+from nucleo_cli.config.nodes import List, Map, Mark, Node, Scalar, find, quoted
 from nucleo_cli.config.problems import Place, Problem, Report
 from nucleo_cli.config.reading import MAX_BYTES, MalformedError, parse
 from nucleo_cli.config.values import as_label, platforms
 from nucleo_cli.domain.app import WEB, App, Build, Health, Port, Process, Resources, Scale, Target
+from nucleo_cli.domain.network import HttpRule, Limits, Network
 from nucleo_cli.errors import ConfigInvalid, UsageError
 
 FILE = "nucleo.yml"
@@ -60,6 +61,26 @@ def read(directory: Path) -> dict[str, Any]:
     if report.problems:
         raise report.error()
     return values
+
+
+def place(app: App, key: str, text: str) -> Mark | None:
+    """Where `text` stands in the file below network.`key`, or else what is nearest to it; None where nothing is."""
+    try:
+        root = parse(_bytes(app.directory, FILE))
+    except (ConfigInvalid, UsageError, MalformedError):
+        return None  # it was there when the app was read
+    overlay = ("environments", app.environment) if app.environment else ()
+    for path in ((*overlay, "network", key), ("network", key), (*overlay, "network"), ("network",)):
+        if entry := find(root, *path):
+            items = entry.node.items if isinstance(entry.node, List) else ()
+            return next((each.mark for each in items if _says(each, text)), entry.mark)
+    return None
+
+
+def _says(node: Node, text: str) -> bool:
+    entry = find(node, "from")
+    node = entry.node if entry else node
+    return isinstance(node, Scalar) and node.text.strip() == text
 
 
 def _bytes(directory: Path, file: str) -> bytes:
@@ -162,6 +183,7 @@ def _app(directory: Path, environment: str | None, values: Mapping[str, Any]) ->
         kernel=values.get("kernel", {}),
         env=values.get("env", {}),
         build=_build(values),
+        network=_network(values.get("network", {})),
     )
 
 
@@ -173,6 +195,20 @@ def _build(values: Mapping[str, Any]) -> Build:
         env=build.get("env", {}),
         secrets=tuple(build.get("secrets", ())),
         apt=tuple(sorted(values.get("apt", ()))),
+    )
+
+
+def _network(values: Mapping[str, Any]) -> Network:
+    return Network(
+        mode=values.get("mode", Network().mode),
+        default=values.get("default", Network().default),
+        inbound=values.get("from"),
+        outbound=values.get("to"),
+        http=tuple(
+            HttpRule(each["from"], each.get("methods", ()), each.get("paths", ())) for each in values.get("http", ())
+        ),
+        limits=Limits(values.get("limits", {}).get("egress")),
+        egress_ip=values.get("egress_ip"),
     )
 
 

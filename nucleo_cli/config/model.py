@@ -1,6 +1,7 @@
 """Every key of nucleo.yml. The reader, the JSON Schema and the documented example all come from these tables."""
 
-from nucleo_cli.config.kinds import Field, Keyed, Listed, Named, whole
+from nucleo_cli.config.kinds import Field, Keyed, Listed, Named, choice, whole
+from nucleo_cli.config.rules import EGRESS_IP, FROM, RATE, TO, different_rules, http_rule
 from nucleo_cli.config.scripts import Command
 from nucleo_cli.config.values import (
     ARCHITECTURE,
@@ -9,6 +10,8 @@ from nucleo_cli.config.values import (
     ENV_NAME,
     ENV_VALUE,
     ENVIRONMENT,
+    HTTP_METHOD,
+    HTTP_PATH,
     MEMORY,
     PACKAGE,
     PLATFORM,
@@ -107,6 +110,78 @@ _HEALTH = Keyed(
     "a mapping with path and timeout",
 )
 
+_HTTP = Keyed(
+    (
+        Field("from", FROM, "Who may send these requests, as in `from`.", ("app:reports",)),
+        Field(
+            "methods",
+            Listed(HTTP_METHOD, "a list such as [GET, POST]", different, optional=False),
+            "The methods of the requests. Default: every method.",
+            (["GET"],),
+        ),
+        Field(
+            "paths",
+            Listed(HTTP_PATH, 'a list such as ["/api/*"]', different, optional=False),
+            "Their paths; one that ends in * is a prefix. Default: every path.",
+            (["/api/*", "/healthz"],),
+        ),
+    ),
+    "a mapping with from, methods and paths",
+    required=("from",),
+)
+
+_NETWORK = Keyed(
+    (
+        Field(
+            "mode",
+            choice("enforce", "audit"),
+            "Whether what no rule allows is dropped, or only counted and shown.",
+            ("enforce", "audit"),
+            "enforce",
+        ),
+        Field(
+            "default",
+            choice("allow", "deny"),
+            "What holds for a direction that is not written: allow leaves it open, deny closes it.",
+            ("allow", "deny"),
+            "allow",
+        ),
+        Field(
+            "from",
+            Listed(FROM, 'a list such as ["app:web"]', different_rules, 'for example from: ["app:web"]; [] for nobody'),
+            "Who may connect to the app, and to which ports; its own processes and health checks always may.",
+            (["ingress", "app:web", "cidr:10.0.0.0/8:5432"], []),
+        ),
+        Field(
+            "to",
+            Listed(TO, 'a list such as ["app:users"]', different_rules, 'for example to: ["app:users"]; [] for nobody'),
+            "What the app may connect to, and on which ports; its own processes and the cluster's DNS it always may.",
+            (["app:users:8080", "dns:api.stripe.com:443", "internet:443"], []),
+        ),
+        Field(
+            "http",
+            Listed(_HTTP, "a list of mappings", http_rule, 'for example http: [{from: "app:web", methods: [GET]}]'),
+            "Who may send some requests and no others. Nobody else may connect, unless `from` says so.",
+            ([{"from": "app:reports", "methods": ["GET"], "paths": ["/api/*"]}],),
+        ),
+        Field(
+            "limits",
+            Keyed(
+                (Field("egress", RATE, "Bits per second that each pod may send.", ("10M",)),), "a mapping with egress"
+            ),
+            "How much traffic each pod may cause.",
+            ({"egress": "10M"},),
+        ),
+        Field(
+            "egress_ip",
+            EGRESS_IP,
+            "The address that connections to outside of the cluster come from; a node must have it.",
+            ("203.0.113.7",),
+        ),
+    ),
+    "a mapping with from and to",
+)
+
 _LAYERED = (
     Field(
         "ports",
@@ -145,6 +220,12 @@ _LAYERED = (
         ),
         "Config vars: names and values that the app sees in its environment, as they are written here.",
         ({"LOG_LEVEL": "info"},),
+    ),
+    Field(
+        "network",
+        _NETWORK,
+        "Whom the app may talk to, and who may talk to it.",
+        ({"from": ["ingress", "app:web"], "to": ["app:users", "dns:api.stripe.com:443"]},),
     ),
 )
 

@@ -5,7 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 from nucleo_cli import assets
-from nucleo_cli.config.kinds import ANY_SCALAR, TEXT, TEXT_OR_NUMBER, TEXT_OR_WHOLE, MisfitError, Single, did_you_mean
+from nucleo_cli.config.kinds import (
+    ANY_SCALAR,
+    TEXT,
+    TEXT_OR_NUMBER,
+    TEXT_OR_WHOLE,
+    MisfitError,
+    Single,
+    choice,
+    did_you_mean,
+)
 from nucleo_cli.config.nodes import Type, quoted
 from nucleo_cli.domain.app import Port
 
@@ -211,6 +220,11 @@ def _matching(expected: str, pattern: str, accepts: frozenset[Type] = TEXT, hint
 
 # RFC 3986: what may stand in a path without being escaped, and "?" for a query.
 URL_PATH = _matching('an HTTP path that begins with "/"', r"/[A-Za-z0-9/._~!$&'()*+,;=:@%?-]{0,1023}")
+# Without a query, which no rule looks at; a "*" at the end makes it a prefix.
+HTTP_PATH = _matching(
+    'a path such as "/healthz" or a prefix such as "/api/*"', r"/[A-Za-z0-9/._~!$&'()+,;=:@%-]{0,1022}\*?"
+)
+HTTP_METHOD = _matching("an HTTP method such as GET", r"[A-Z][A-Z-]{0,19}")
 CONTEXT = _matching("the name of a kubeconfig context", r"\S(.{0,250}\S)?")
 SYSCTL_VALUE = Single(
     "text or a number",
@@ -299,14 +313,8 @@ ROOT = _pattern('a folder above the app, such as "../.."', r"\.|\.\.(/\.\.)*")
 SECRET_NAME = _pattern("the name of a variable of the machine that builds", r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def _architecture(text: str) -> str:
-    if text not in ARCHITECTURES:
-        raise MisfitError
-    return text
-
-
 ARCHITECTURES = ("amd64", "arm64")
-ARCHITECTURE = Single(" or ".join(ARCHITECTURES), _architecture, {"enum": list(ARCHITECTURES)}, TEXT)
+ARCHITECTURE = choice(*ARCHITECTURES)
 
 
 def different(before: list[str], value: str) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nucleo_cli.domain.network import Network
+
 HTTP_PORTS = frozenset({80, 443})
 WEB = "web"
 
@@ -97,6 +99,7 @@ class App:
     kernel: Mapping[str, str] = field(default_factory=dict[str, str])
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     build: Build = Build()
+    network: Network = field(default_factory=Network)
 
     @property
     def target(self) -> "Target":

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Routes = Literal["gateway", "ingress", "none"]
+BackEnd = Literal["networkpolicy", "cilium", "agent", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,10 @@ class Settings:
     `platform_images` is a registry prefix with published platform images; empty: they are built from packages.
     `architectures` are those of the nodes ("amd64"), sorted; empty: not known.
     `sysctls` are patterns of unsafe sysctls that the nodes allow ("net.core.somaxconn", "net.*"); key `sysctls`.
+    `network` enforces the rules of apps; "auto": what the cluster has, found out when an app has rules.
+    `switched_off` are parts of `network` that this back end could enforce, were they not switched off on this cluster.
+    `ingress_from` says where the proxies of the routes are: namespaces of pods, address blocks, or "nodes" for those in
+    the nodes' own network; empty: in the Gateway's namespace.
     """
 
     registry_push: str = ""
@@ -28,3 +33,6 @@ class Settings:
     platform_images: str = ""
     architectures: tuple[str, ...] = ()
     sysctls: tuple[str, ...] = ()
+    network: BackEnd | Literal["auto"] = "auto"
+    ingress_from: tuple[str, ...] = ()
+    switched_off: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ from nucleo_cli.domain.labels import of_app
 from nucleo_cli.domain.release import Facts, Revision
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import NucleoError
+from nucleo_cli.network.backends import refuse
 from nucleo_cli.workflows.answer import first_answer
 from nucleo_cli.workflows.build import step_documents
 from nucleo_cli.workflows.history import History, is_healthy, mark_healthy, read_history, recover
@@ -36,7 +37,7 @@ from nucleo_cli.workflows.phases import Phase, recorded
 from nucleo_cli.workflows.release import Change, change, resume
 from nucleo_cli.workflows.rollout import is_complete
 from nucleo_cli.workflows.secrets import collect, drop_staged, read_staged, write_secret
-from nucleo_cli.workflows.settings import read_settings
+from nucleo_cli.workflows.settings import read_settings, with_back_end
 
 if TYPE_CHECKING:
     from nucleo_cli.workflows.tools import Tools
@@ -133,6 +134,9 @@ def _intend(tools: "Tools", app: App) -> _Intent:
     plan = plan_app(app, source)
     settings = read_settings(tools.cluster, to_push=True)
     check_sysctls(app.kernel, settings.sysctls)
+    if not app.network.is_silent:
+        settings = with_back_end(tools.cluster, settings)
+        refuse(app, settings)
     if not settings.registry_push:
         raise NucleoError(
             f'cluster "{tools.cluster.context}" does not say which registry to use',

@@ -9,6 +9,9 @@ from nucleo_cli.domain.documents import Json, part, parts
 
 UNSCHEDULABLE_SECONDS = 15.0
 
+# The container that a pod begins with where Nucleo's agent enforces rules; the chart names it.
+RULES_CONTAINER = "network"
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -126,6 +129,23 @@ def _container_failure(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Fai
         summary = row[0].format(message=waiting.get("message", "").strip() or reason)
         return Failure(reason, summary, row[1], container=name)
     return None
+
+
+def waits_for_rules(pod: Mapping[str, Any]) -> bool:
+    """Whether the app's containers are held back until the rules of their pod are attached."""
+    statuses = parts(pod, "status", "initContainerStatuses")
+    return any(each["name"] == RULES_CONTAINER and "running" in part(each, "state") for each in statuses)
+
+
+def no_rules(pod: Mapping[str, Any]) -> Failure:
+    """The failure of a pod whose rules nobody attaches."""
+    return Failure(
+        "RulesNotAttached",
+        "its network rules are not attached: Nucleo's agent on its node does not answer",
+        "look at the agent's pods in the namespace nucleo-system",
+        pod=pod["metadata"]["name"],
+        container=RULES_CONTAINER,
+    )
 
 
 def _exit(code: int) -> tuple[str, str]:

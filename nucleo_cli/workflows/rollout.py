@@ -13,7 +13,7 @@ from nucleo_cli.domain.documents import Json, annotations, labels, number, part,
 from nucleo_cli.domain.events import PodChanged, Work
 from nucleo_cli.domain.labels import of_app
 from nucleo_cli.errors import NucleoError, RolloutFailed, TimedOut, Unreachable
-from nucleo_cli.workflows.diagnosis import Failure, diagnose, listeners, wrong_port
+from nucleo_cli.workflows.diagnosis import Failure, diagnose, listeners, no_rules, waits_for_rules, wrong_port
 
 if TYPE_CHECKING:
     from nucleo_cli.adapters.kubernetes import Cluster
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS = 120.0
 _TICK_SECONDS = 1.0
 _LOOK_INSIDE_SECONDS = 8.0
+_RULES_SECONDS = 60.0
 _LOG_LINES = 20
 _RETRY_SECONDS = 0.5
 
@@ -126,6 +127,8 @@ class _Watch:
                         "nucleo doctor checks quotas and rights",
                     )
         for pod in self.new_pods():
+            if waits_for_rules(pod) and self._seconds_since(pod, "waiting for rules") > _RULES_SECONDS:
+                return no_rules(pod)
             if found := diagnose(pod, self._seconds_since(pod, "seen")) or self._look_inside(pod):
                 return found
         return None

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nucleo_cli.adapters.kubernetes import path
-from nucleo_cli.domain.documents import annotations, labels, part
-from nucleo_cli.domain.settings import Settings
+from nucleo_cli.domain.documents import annotations, labels, part, parts
+from nucleo_cli.domain.settings import BackEnd, Settings
 from nucleo_cli.errors import NotAllowed, NotFound, NucleoError
 
 if TYPE_CHECKING:
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 
 NAMESPACE = "nucleo-system"
 NAME = "nucleo"
+# What of Cilium can be switched off: by which keys, and what holds where nothing is said.
+_CILIUM_KEYS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "dns": (("enable-l7-proxy",), "true"),
+    "http": (("enable-l7-proxy",), "true"),
+    "limits": (("enable-bandwidth-manager",), "false"),
+    "egress_ip": (("enable-egress-gateway", "enable-ipv4-egress-gateway"), "false"),
+}
 _DEFAULT_CLASS = "ingressclass.kubernetes.io/is-default-class"
 
 
@@ -42,6 +50,9 @@ def from_data(data: Mapping[str, str]) -> Settings:
     port = data.get("http-port", "80")
     if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise _nonsense("http-port", port, "a port number")
+    network = data.get("network", "auto")
+    if network not in ("auto", "networkpolicy", "cilium", "agent", "none"):
+        raise _nonsense("network", network, "networkpolicy, cilium, agent, none or auto")
     return Settings(
         registry_push=data.get("registry-push", ""),
         registry_pull=data.get("registry-pull", "") or data.get("registry-push", ""),
@@ -53,7 +64,49 @@ def from_data(data: Mapping[str, str]) -> Settings:
         platform_images=data.get("platform-images", ""),
         architectures=tuple(sorted(data.get("architectures", "").replace(",", " ").split())),
         sysctls=tuple(data.get("sysctls", "").replace(",", " ").split()),
+        network=network,
+        ingress_from=_ingress_from(data.get("ingress-from", "")),
     )
+
+
+def with_back_end(cluster: "Cluster", settings: Settings) -> Settings:
+    """The same settings, with what enforces rules if they do not say it, and what of it is switched off."""
+    found = replace(settings, network=_back_end(cluster)) if settings.network == "auto" else settings
+    return replace(found, switched_off=_switched_off(cluster)) if found.network == "cilium" else found
+
+
+def _back_end(cluster: "Cluster") -> BackEnd:
+    """Cilium goes before the agent, which only observes beside it; every cluster takes a NetworkPolicy."""
+    groups = parts(cluster.get("/apis"), "groups")
+    served = {str(each.get("groupVersion")) for group in groups for each in parts(group, "versions")}
+    if "cilium.io/v2" in served:
+        return "cilium"
+    return "agent" if "nucleo.io/v1alpha1" in served else "networkpolicy"
+
+
+def _switched_off(cluster: "Cluster") -> tuple[str, ...]:
+    """By Cilium's own settings; where one may not look at them, everything counts as switched on."""
+    try:
+        data = part(cluster.get(path("v1", "configmaps", "kube-system", "cilium-config")), "data")
+    except (NotFound, NotAllowed):
+        return ()
+    return tuple(
+        item for item, (keys, default) in _CILIUM_KEYS.items() if "true" not in [data.get(key, default) for key in keys]
+    )
+
+
+def _ingress_from(text: str) -> tuple[str, ...]:
+    from ipaddress import ip_network  # a cluster seldom says it
+
+    found = tuple(text.replace(",", " ").split())
+    for each in found:
+        try:
+            known = bool(ip_network(each)) if "/" in each else re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", each)
+        except ValueError:
+            known = False
+        if not known:
+            raise _nonsense("ingress-from", each, "namespaces, address blocks or nodes")
+    return found
 
 
 def _nonsense(key: str, value: str, expected: str) -> NucleoError:

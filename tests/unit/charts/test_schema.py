@@ -26,6 +26,8 @@ def differences(kind: Any, schema: dict[str, Any], at: str) -> list[str]:
     schema = resolved(schema)
     if get_origin(kind) is NotRequired:
         return differences(get_args(kind)[0], schema, at)
+    if kind is Any:
+        return [f"{at}: anything is not {schema}"] if schema else []
     if is_typeddict(kind):
         return record_differences(kind, schema, at)
     if get_origin(kind) is dict:

@@ -41,6 +41,7 @@ def test_the_smallest_app() -> None:
         "kernel": {},
         "readOnlyRoot": True,
         "routes": {"kind": "ingress", "hosts": ["shop.example.com"], "process": "web", "port": 8080},
+        "network": {"objects": []},
         "processes": {
             "web": {
                 "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},

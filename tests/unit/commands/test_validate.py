@@ -1,14 +1,17 @@
 """nucleo validate: what is valid, what is not, and the schema; for people and for machines."""
 
 import json
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 
+from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.config.schema import json_schema
 from nucleo_cli.config.values import platforms
 from nucleo_cli.context import Context
 from nucleo_cli.main import run
+from tests.unit.workflows.fake_cluster import FakeCluster
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ def test_every_problem_at_once(shop: Path, capsys: pytest.CaptureFixture[str]) -
         f"       nucleo.yml:1:1: platform is missing; expected one of {', '.join(platforms())}\n"
         '       nucleo.yml:2:1: scale must not begin higher than it ends, got "3-1"\n'
         "hint:  1:1: the keys here are name, platform, apt, build, ports, cmd, scale, resources, kernel, health, env, "
-        "environments\n"
+        "network, environments\n"
         "hint:  1:1: write platform: NAME; nucleo platforms says what speaks for each\n"
         "hint:  2:1: write 1-3\n"
     )
@@ -122,3 +125,45 @@ def test_terminal_escapes_of_a_file_do_not_reach_the_terminal(shop: Path, capsys
 def test_the_schema_needs_no_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["validate", "--schema"], Context()) == 0
     assert json.loads(capsys.readouterr().out) == json_schema()
+
+
+RULES = 'platform: python\nnetwork: {from: [], to: ["dns:api.stripe.com:443", "app:users"]}\n'
+
+
+class Chosen(Context):
+    """A chosen cluster; `served` are its API groups."""
+
+    served: tuple[str, ...] = ()
+
+    @cached_property
+    def cluster(self) -> FakeCluster:
+        found = FakeCluster("nucleo-system")
+        found.served += self.served
+        where = path("v1", "configmaps", "nucleo-system")
+        found.create(where, {"metadata": {"name": "nucleo"}, "data": {"registry-push": "r"}})
+        return found
+
+
+class WithAgent(Chosen):
+    served = ("nucleo.io/v1alpha1",)
+
+
+def test_rules_that_the_cluster_cannot_enforce(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (shop / "nucleo.yml").write_text(RULES)
+    assert run(["validate"], Chosen()) == 3
+    said = 'network.to "dns:api.stripe.com:443": a NetworkPolicy allows addresses, and knows no names'
+    assert capsys.readouterr().err.startswith(f"error: nucleo.yml:2:26: {said}\n")
+    assert run(["validate", "--json"], Chosen()) == 3
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert (problem["path"], problem["line"], problem["could"]) == ("network.to", 2, ["cilium", "agent"])
+    assert run(["validate"], WithAgent()) == 0
+    out = capsys.readouterr().out
+    assert "  to            dns:api.stripe.com:443, app:users\n" in out
+
+
+def test_rules_without_a_cluster_to_ask(shop: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (shop / "nucleo.yml").write_text(RULES)
+    assert run(["validate"], Context()) == 0
+    assert "whether the cluster can enforce the rules of network is not known: no cluster is chosen" in (
+        capsys.readouterr().err
+    )

@@ -127,7 +127,11 @@ def test_every_field_of_the_example_has_a_comment_above_it() -> None:
         "platform: python\nenv: {A: 1, B: true, C: x, D: 1.5}", "platform: python\nhealth: {timeout: 1.5}",
         "platform: python\nhealth: {path: /, timeout: 500ms}", "platform: python\nresources: {cpu: 1, memory: 1Gi}",
         "platform: python\nenvironments: {a: , b: {scale: 1, cluster: x y, namespace: n}}",
-        "platform: python\nkernel: {net.core.somaxconn: 1024}",
+        "platform: python\nkernel: {net.core.somaxconn: 1024}", "platform: python\nnetwork:",
+        "platform: python\nnetwork: {from: [ingress, 'ingress:80', 'app:a', 'cidr:10.0.0.0/8:1-2'], to: [], mode: audit}",
+        "platform: python\nnetwork: {to: [internet, 'dns:*.a.b:1,2/udp', kube-api, 'service:a/b'], default: deny}",
+        "platform: python\nnetwork: {http: [{from: 'app:a', paths: [/a, '/b/*']}], limits: {egress: 1G}, egress_ip: 10.0.0.1}",
+        "platform: python\nenvironments: {a: {network: {to: [internet]}}}",
     ],
 )  # fmt: skip
 def test_what_is_valid_is_so_for_an_editor_too(write: Write, text: str) -> None:
@@ -148,7 +152,13 @@ def test_what_is_valid_is_so_for_an_editor_too(write: Write, text: str) -> None:
         "platform: python\nresources: {cpu: true}", "platform: python\ncmd: {start: ''}", "platform: python\ncluster: x",
         "platform: python\nkernel: {somaxconn: 1}", "platform: python\nkernel: {a.b: true}",
         "platform: python\nenvironments: {A: {}}", "platform: python\nenvironments: {a: {platform: python}}",
-        "platform: python\nenvironments: {a: {scale: x}}",
+        "platform: python\nenvironments: {a: {scale: x}}", "platform: python\nnetwork: [internet]",
+        "platform: python\nnetwork: {to: [ingress]}", "platform: python\nnetwork: {from: ['dns:a.b']}",
+        "platform: python\nnetwork: {to: ['apps:a']}", "platform: python\nnetwork: {to: [internet, internet]}",
+        "platform: python\nnetwork: {to: ['app:']}", "platform: python\nnetwork: {mode: watch}",
+        "platform: python\nnetwork: {http: [{methods: [GET]}]}", "platform: python\nnetwork: {http: [{from: ingress, methods: []}]}",
+        "platform: python\nnetwork: {http: [{from: ingress, paths: [a]}]}", "platform: python\nnetwork: {limits: 10M}",
+        "platform: python\nenvironments: {a: {network: {egress: []}}}",
     ],
 )  # fmt: skip
 def test_what_is_invalid_is_so_for_an_editor_too(write: Write, text: str) -> None:

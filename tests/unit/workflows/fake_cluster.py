@@ -99,7 +99,7 @@ class FakeCluster(Cluster):
     """`objects` by API path; `now` is the server's clock; `requests` are (method, path) in their order.
 
     `refuse` makes requests fail. `logs` is what a pod printed, by (pod, whether its previous container). `tables` is
-    what /proc/net/tcp of every pod holds.
+    what /proc/net/tcp of every pod holds. `served` are the API groups with their versions.
     """
 
     def __init__(self, *namespaces: str) -> None:
@@ -109,6 +109,7 @@ class FakeCluster(Cluster):
         self.requests: list[tuple[str, str]] = []
         self.now = datetime.now(UTC)
         self.controllers: list[Callable[[str, Json], None]] = []
+        self.served: list[str] = ["apps/v1", "networking.k8s.io/v1"]
         self.logs: dict[tuple[str, bool], str] = {}
         self.tables: str | NucleoError = ""
         self.broken_watches: list[Exception | Json] = []
@@ -147,6 +148,8 @@ class FakeCluster(Cluster):
     def get(self, path: str, **query: Any) -> Json:
         with self.changed:
             self._note("GET", path)
+            if path == "/apis":
+                return {"groups": [{"versions": [{"groupVersion": each}]} for each in self.served]}
             found = where(path)
             if found.name is None:
                 return self._list(found, str(query.get("labelSelector", "")))

@@ -290,3 +290,38 @@ def test_where_the_folder_lies_changes_nothing(app: Shop, tmp_path: Path) -> Non
     app.folder = moved
     assert not app.deploy(tools=app.idle).result.changed
     assert replace(app.app, directory=tmp_path) != app.app
+
+
+class TestRules:
+    RULES = 'network: {from: [], to: ["app:users:8080", "dns:api.stripe.com:443"]}\n'
+
+    def rule(self, app: Shop, text: str) -> None:
+        app.write("nucleo.yml", (app.folder / "nucleo.yml").read_text() + text)
+
+    def test_what_the_cluster_cannot_enforce_is_refused_before_anything_is_built(self, app: Shop) -> None:
+        self.rule(app, self.RULES)
+        app.configure({**SETTINGS, "ingress-from": "traefik"})
+        app.cluster.requests.clear()
+        ran = app.deploy()
+        assert isinstance(ran.error, ConfigInvalid)
+        said = 'network.to "dns:api.stripe.com:443": a NetworkPolicy allows addresses, and knows no names'
+        assert ran.error.message.endswith(said)
+        assert (app.builds, app.cluster.writes(), app.revisions) == (0, [], ())
+
+    def test_what_it_can_is_in_the_release(self, app: Shop) -> None:
+        self.rule(app, self.RULES)
+        app.cluster.served.append("nucleo.io/v1alpha1")
+        values = app.deployed().values
+        assert [each["kind"] for each in values["network"]["objects"]] == ["AppNetwork"]
+        assert values["network"]["hold"][0] == "/bin/bash"
+
+    def test_another_back_end_is_another_release(self, app: Shop) -> None:
+        self.rule(app, "network: {to: []}\n")
+        assert app.deployed().values["network"]["objects"][0]["kind"] == "NetworkPolicy"
+        assert not app.deploy().result.changed
+        app.cluster.served.append("cilium.io/v2")
+        assert app.deployed().values["network"]["objects"][0]["kind"] == "CiliumNetworkPolicy"
+
+    def test_an_app_without_rules_asks_for_no_back_end(self, app: Shop) -> None:
+        app.deploy()
+        assert ("GET", "/apis") not in app.cluster.requests

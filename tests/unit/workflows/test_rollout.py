@@ -235,6 +235,26 @@ def test_no_room_is_told_after_its_grace_whatever_the_clocks_say(
     assert failure(shop.watch(timeout=10)).details["reason"] == "Unschedulable"
 
 
+HELD: Json = {
+    "phase": "Pending",
+    "initContainerStatuses": [{"name": "network", "restartCount": 0, "state": {"running": {}}}],
+    "containerStatuses": [{"name": "web", "restartCount": 0, "state": {"waiting": {"reason": "PodInitializing"}}}],
+}
+
+
+def test_rules_that_nobody_attaches(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout, "_RULES_SECONDS", 0.001)
+    monkeypatch.setattr(rollout, "_TICK_SECONDS", 0.005)
+    shop.controller.fates["bad"] = HELD
+    shop.release("bad")
+    shop.cluster.logs[(shop.pods()[0], False)] = "waiting for the network rules of this pod\n"
+    error = failure(shop.watch(timeout=5))
+    assert error.message == (
+        f"{shop.pods()[0]}: its network rules are not attached: Nucleo's agent on its node does not answer"
+    )
+    assert error.details["log"] == ["waiting for the network rules of this pod"]
+
+
 @pytest.fixture
 def curious(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pods that are not ready are looked into at once."""

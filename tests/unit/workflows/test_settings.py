@@ -5,7 +5,7 @@ import pytest
 from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import NotAllowed, NucleoError, Unreachable
-from nucleo_cli.workflows.settings import from_data, read_settings
+from nucleo_cli.workflows.settings import from_data, read_settings, with_back_end
 from tests.unit.workflows.fake_cluster import FakeCluster
 
 DEFAULT = {"ingressclass.kubernetes.io/is-default-class": "true"}
@@ -30,6 +30,8 @@ def test_everything_is_read() -> None:
             "platform-images": "r.example/platforms",
             "architectures": "arm64,amd64",
             "sysctls": "net.core.somaxconn, net.ipv4.* kernel.shm*",
+            "network": "cilium",
+            "ingress-from": "traefik, 10.9.0.0/24 nodes",
         }
     )
     assert read_settings(cluster) == Settings(
@@ -43,6 +45,8 @@ def test_everything_is_read() -> None:
         "r.example/platforms",
         ("amd64", "arm64"),
         ("net.core.somaxconn", "net.ipv4.*", "kernel.shm*"),
+        "cilium",
+        ("traefik", "10.9.0.0/24", "nodes"),
     )
 
 
@@ -66,6 +70,9 @@ def test_nodes_pull_where_this_machine_pushes_unless_told_otherwise() -> None:
         ("http-port", "0"),
         ("http-port", "65536"),
         ("http-port", "9" * 5000),
+        ("network", "calico"),
+        ("ingress-from", "Traefik"),
+        ("ingress-from", "10.9.0.1/24"),
     ],
 )
 def test_a_value_that_makes_no_sense_names_its_key(key: str, value: str) -> None:
@@ -116,3 +123,46 @@ def test_no_answer_is_no_default() -> None:
     cluster.refuse("GET", "configmaps", Unreachable("no answer"))
     with pytest.raises(Unreachable):
         read_settings(cluster)
+
+
+@pytest.mark.parametrize(
+    ("served", "expected"),
+    [
+        ((), "networkpolicy"),
+        (("nucleo.io/v1alpha1",), "agent"),
+        (("cilium.io/v2alpha1",), "networkpolicy"),
+        (("cilium.io/v2", "nucleo.io/v1alpha1"), "cilium"),
+    ],
+)
+def test_what_enforces_rules_is_found_out(served: tuple[str, ...], expected: str) -> None:
+    cluster = FakeCluster()
+    cluster.served += served
+    assert with_back_end(cluster, Settings()).network == expected
+
+
+def test_what_is_said_to_enforce_rules_needs_no_question() -> None:
+    cluster = FakeCluster()
+    assert with_back_end(cluster, Settings(network="none")).network == "none"
+    assert cluster.requests == []
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({}, ("limits", "egress_ip")),
+        ({"enable-l7-proxy": "false"}, ("dns", "http", "limits", "egress_ip")),
+        ({"enable-bandwidth-manager": "true", "enable-egress-gateway": "true"}, ()),
+        ({"enable-bandwidth-manager": "true", "enable-ipv4-egress-gateway": "true"}, ()),
+    ],
+)
+def test_what_of_cilium_is_switched_off(data: dict[str, str], expected: tuple[str, ...]) -> None:
+    cluster = FakeCluster("kube-system")
+    cluster.create(path("v1", "configmaps", "kube-system"), {"metadata": {"name": "cilium-config"}, "data": data})
+    assert with_back_end(cluster, Settings(network="cilium")).switched_off == expected
+    assert with_back_end(cluster, Settings(network="agent")).switched_off == ()
+
+
+def test_ciliums_settings_that_one_may_not_see_count_as_switched_on() -> None:
+    cluster = FakeCluster("kube-system")
+    cluster.refuse("GET", "cilium-config", NotAllowed("forbidden"))
+    assert with_back_end(cluster, Settings(network="cilium")).switched_off == ()

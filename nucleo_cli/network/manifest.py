@@ -1,0 +1,27 @@
+"""What every object of the rules has in common."""
+
+from typing import Any
+
+from nucleo_cli.domain import labels
+from nucleo_cli.domain.app import App
+
+Json = dict[str, Any]
+
+
+def manifest(app: App, api_version: str, kind: str, spec: Json) -> Json:
+    """An object of the app's release, named as the app, with the labels that all objects of the release have."""
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {
+            "name": app.name,
+            "namespace": app.namespace,
+            "labels": {
+                "app.kubernetes.io/name": app.name,
+                "app.kubernetes.io/instance": app.name,
+                "app.kubernetes.io/managed-by": "Helm",
+                labels.APP: app.name,
+            },
+        },
+        "spec": spec,
+    }
