@@ -43,7 +43,11 @@ bash "${BASH_SOURCE%/*}/nucleo-times.sh" /app "$state"
 
 # --- cargo -------------------------------------------------------------------------------------------------------------
 name=${target//-/_}
-export "CARGO_TARGET_${name^^}_LINKER=$gnu-gcc"
+# LLVM's linker is Rust's own choice since 1.90, which Debian does not follow: a program is linked in 0.4 s less. Rust
+# goes by the name of what it calls.
+export "CARGO_TARGET_${name^^}_LINKER=$CARGO_HOME/lld-gcc"
+printf '%s\n' '#!/bin/sh' "exec $gnu-gcc -fuse-ld=lld \"\$@\"" >$CARGO_HOME/lld-gcc
+chmod 755 $CARGO_HOME/lld-gcc
 if [ "$NUCLEO_ARCH" != "$(dpkg --print-architecture)" ]; then
   export PKG_CONFIG_ALLOW_CROSS=1 PKG_CONFIG_LIBDIR=/usr/lib/$gnu/pkgconfig:/usr/share/pkgconfig
 fi
