@@ -101,7 +101,12 @@ def test_a_rule_opens_its_address_and_port_and_the_way_back(
     firewall.allow(Direction.OUT, block, 7, (protocol, 80, 81))
     assert firewall.out(ip(pod, peer, protocol, segment(40000, 80))) == 1
     assert firewall.out(ip(pod, peer, protocol, segment(40000, 82))) == 0
-    assert firewall.into(ip(peer, pod, protocol, frames.tcp(80, 40000, SYN | ACK) if protocol == TCP else segment(80, 40000))) == 1
+    assert (
+        firewall.into(
+            ip(peer, pod, protocol, frames.tcp(80, 40000, SYN | ACK) if protocol == TCP else segment(80, 40000))
+        )
+        == 1
+    )
     assert firewall.into(ip(peer, pod, protocol, segment(80, 40001))) == 0
     found = {(key.port, key.direction, key.verdict, key.rule): one for key, one in firewall.records.items()}
     allowed = found[80, Direction.OUT, Verdict.ALLOWED, 7]
@@ -295,7 +300,9 @@ class TestNames:
         self.ask(asking, name, [(b"", 1, 30, bytes([198, 51, 100, 1]))])
         assert self.connects(asking, "198.51.100.1")
 
-    @pytest.mark.parametrize("name", ["example.org", "evil-example.org", "xapi.example.com", "api.example.com.evil.net"])
+    @pytest.mark.parametrize(
+        "name", ["example.org", "evil-example.org", "xapi.example.com", "api.example.com.evil.net"]
+    )
     def test_a_name_that_only_looks_like_it(self, asking: Firewall, name: str) -> None:
         self.ask(asking, name, [(b"", 1, 30, bytes([198, 51, 100, 1]))])
         assert not self.connects(asking, "198.51.100.1")
