@@ -28,13 +28,26 @@ _PROTOCOLS = {maps.TCP: "TCP", maps.UDP: "UDP", maps.ICMP: "ICMP", maps.ICMPV6: 
 _TABLE = """
 create table if not exists flow (
   hour integer, namespace text, app text, pod text, direction text, kind text, peer text, address text, port integer,
-  protocol text, verdict text, rule text, first real, last real, connections integer, packets_out integer,
-  bytes_out integer, packets_in integer, bytes_in integer,
+  target integer, protocol text, verdict text, rule text, first real, last real, connections integer,
+  packets_out integer, bytes_out integer, packets_in integer, bytes_in integer,
   primary key (hour, namespace, app, pod, direction, peer, address, port, protocol, verdict, rule)
 ) without rowid
 """
 _NAMED = (
-    *("namespace", "app", "pod", "direction", "kind", "peer", "address", "port", "protocol", "verdict", "rule"),
+    *(
+        "namespace",
+        "app",
+        "pod",
+        "direction",
+        "kind",
+        "peer",
+        "address",
+        "port",
+        "target",
+        "protocol",
+        "verdict",
+        "rule",
+    ),
     *("first", "last", "connections", "packets_out", "bytes_out", "packets_in", "bytes_in"),
 )
 _ADD = f"""
@@ -143,7 +156,7 @@ class Flows:
         subject = self.subjects.get(key.pod)
         if subject is None:
             return None
-        peer = self.names.peer(key.remote)
+        peer, protocol = self.names.peer(key.remote), _PROTOCOLS.get(key.protocol, str(key.protocol))
         gained = {
             name: getattr(record, name) - (getattr(before, name) if before else 0)
             for name in ("connections", "packets_out", "bytes_out", "packets_in", "bytes_in")
@@ -157,7 +170,8 @@ class Flows:
             "peer": peer.name,
             "address": str(key.remote),
             "port": key.port,
-            "protocol": _PROTOCOLS.get(key.protocol, str(key.protocol)),
+            "target": peer.target(protocol, key.port),
+            "protocol": protocol,
             "verdict": key.verdict.name.lower(),
             "rule": subject.rules.rule(key.rule) or "",
             "first": began + record.first / 10**9,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
-from nucleo_cli.agent.world import Json, World, addresses, has_network, key, virtual_addresses
+from nucleo_cli.agent.world import Json, World, addresses, has_network, key, target_ports, virtual_addresses
 from nucleo_cli.domain.documents import labels
 from nucleo_cli.domain.labels import APP
 
@@ -17,10 +17,18 @@ _HEADER_BYTES = 12
 
 
 class Peer(NamedTuple):
-    """`kind` is app, service, pod, node, dns or address; `name` is how a rule would write it."""
+    """`kind` is app, service, pod, node, dns or address; `name` is how a rule would write it.
+
+    `targets` are the ports of the pods behind a Service's own, by protocol and port.
+    """
 
     kind: str
     name: str
+    targets: Mapping[tuple[str, int], int] = {}
+
+    def target(self, protocol: str, port: int) -> int:
+        """The port that a rule would name."""
+        return self.targets.get((protocol, port), port) if self.kind == "app" else port
 
 
 class Names:
@@ -69,9 +77,12 @@ class Names:
         """A Service that leads to one app is that app."""
         namespace, name = key(service)
         selector: Mapping[str, str] = service["spec"].get("selector") or {}
-        behind = self._world.pods(namespace, selector) if selector else ()
+        behind = list(self._world.pods(namespace, selector)) if selector else []
         apps = {app for pod in behind if (app := labels(pod).get(APP))}
-        return Peer("app", f"{namespace}/{apps.pop()}") if len(apps) == 1 else Peer("service", f"{namespace}/{name}")
+        if len(apps) != 1:
+            return Peer("service", f"{namespace}/{name}")
+        targets = {(protocol, outer): inner for protocol, outer, inner in target_ports(service, behind)}
+        return Peer("app", f"{namespace}/{apps.pop()}", targets)
 
 
 def _pod(pod: Json) -> Peer:
