@@ -35,7 +35,7 @@ class Names:
     """Answers by name, for as long as they are remembered; the ones that were used last stay."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        self.world = world
         self._hosts: OrderedDict[str, str] = OrderedDict()
         self._known: dict[str, Peer] = {}
         self._known_at = -1
@@ -53,8 +53,8 @@ class Names:
             self._hosts.popitem(last=False)
 
     def peer(self, remote: IPv4Address | IPv6Address) -> Peer:
-        if self._known_at != self._world.changes:
-            self._known_at = self._world.changes
+        if self._known_at != self.world.changes:
+            self._known_at = self.world.changes
             self._known = dict(self._of_cluster())
         address = str(remote)
         if found := self._known.get(address):
@@ -63,12 +63,12 @@ class Names:
         return Peer("dns", host) if host else Peer("address", address)
 
     def _of_cluster(self) -> Iterator[tuple[str, Peer]]:
-        for address in self._world.node_addresses():
+        for address in self.world.node_addresses():
             yield address, Peer("node", "node")
-        for service in self._world.of("services"):
+        for service in self.world.of("services"):
             peer = self._service(service)
             yield from ((address, peer) for address in virtual_addresses(service))
-        for pod in self._world.of("pods"):
+        for pod in self.world.of("pods"):
             if has_network(pod):
                 peer = _pod(pod)
                 yield from ((address, peer) for address in addresses(pod))
@@ -77,7 +77,7 @@ class Names:
         """A Service that leads to one app is that app."""
         namespace, name = key(service)
         selector: Mapping[str, str] = service["spec"].get("selector") or {}
-        behind = list(self._world.pods(namespace, selector)) if selector else []
+        behind = list(self.world.pods(namespace, selector)) if selector else []
         apps = {app for pod in behind if (app := labels(pod).get(APP))}
         if len(apps) != 1:
             return Peer("service", f"{namespace}/{name}")

@@ -105,7 +105,7 @@ def compiled(network: Json, world: World, known_names: tuple[str, ...] = ()) -> 
                 _add_name(name_ports, ports, policy, names.index(name), wanted)
             else:
                 opened += _opened(peer, wanted, world)
-        for block, open_ports in _by_block(opened).items():
+        for block, open_ports in by_block(opened).items():
             peers[_peer(policy, direction, block)] = _set(open_ports, ports)
     rate = int(spec.get("egressBytesPerSecond", 0))
     burst = max(rate // _BURST_SECONDS, _DEFAULT_BURST) if rate else 0
@@ -177,7 +177,7 @@ def _kube_api(ports: tuple[Ports, ...], world: World) -> Iterator[Opened]:
             yield Opened(block_of(address), ports)
 
 
-def _by_block(opened: Iterable[Opened]) -> dict[Block, frozenset[Ports]]:
+def by_block(opened: Iterable[Opened]) -> dict[Block, frozenset[Ports]]:
     """For each block that anything says something about, all ports that are open in it: the kernel finds only the
     narrowest block of an address."""
     by_block: dict[Block, list[Opened]] = defaultdict(list)

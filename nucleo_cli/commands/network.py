@@ -103,8 +103,8 @@ def learn(context: Context, since: Since = _LEARN_SECONDS) -> None:
 
 
 def _rows(context: Context) -> "tuple[Row, ...]":
-    from nucleo_cli.network.explain import explained
     from nucleo_cli.network.backends import enforcing
+    from nucleo_cli.network.explain import explained
     from nucleo_cli.workflows.settings import read_settings, with_back_end
 
     settings = with_back_end(context.cluster, read_settings(context.cluster))

@@ -1,6 +1,5 @@
 """The pod firewall's programs in the kernel, on frames that BPF_PROG_TEST_RUN gives them."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,19 +11,11 @@ from nucleo_cli.agent.maps import Direction, Record, RecordKey, Verdict
 from tests.contract.network import frames
 from tests.contract.network.frames import ACK, FIN, ICMP, ICMPV6, RST, SCTP, SYN, TCP, UDP, frame, ip
 
-SOURCES = Path(__file__).parents[3] / "bpf_programs"
 POD, PEER, STRANGER = "10.96.0.2", "10.96.1.3", "203.0.113.9"
 POD6, PEER6 = "fd00::2", "fd00:1::3"
 BOTH = maps.POLICY_CLOSED_OUT | maps.POLICY_CLOSED_IN
 # In a test run nothing has written the pod's storage: its policy is 0, its number too.
 POLICY = 0
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bpf")
-    subprocess.run(["make", "-s", "-C", str(SOURCES), f"OUT={folder}"], check=True)
-    return folder
 
 
 class Firewall:
