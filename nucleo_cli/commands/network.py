@@ -14,6 +14,7 @@ from nucleo_cli.terminal.tables import table
 
 if TYPE_CHECKING:
     from nucleo_cli.domain.flows import Flow
+    from nucleo_cli.domain.settings import Settings
     from nucleo_cli.network.explain import Row
 
 _LEARN_SECONDS = 3600.0
@@ -102,12 +103,53 @@ def learn(context: Context, since: Since = _LEARN_SECONDS) -> None:
         context.terminal.note("add what the app should do to network in nucleo.yml, then nucleo deploy")
 
 
+def test(context: Context) -> int | None:
+    """Try the rules from inside the app: what they allow, and some of what they do not.
+
+    Exit code 10 where the cluster does something else than nucleo.yml says.
+
+    \b
+      nucleo network test
+      nucleo network test --json | jq '.trials[] | select(.as_expected == false)'
+    """
+    from nucleo_cli.errors import Exit
+    from nucleo_cli.workflows.trials import try_rules
+
+    tried = try_rules(context.cluster, context.app, _settings(context))
+    style = context.terminal.style
+    different = [each for each in tried if each.as_expected is False]
+    document = {
+        "app": context.app.name,
+        "trials": [{**asdict(each.trial), "result": each.result, "as_expected": each.as_expected} for each in tried],
+    }
+    marks = {True: style.green("✓"), False: style.red("✗"), None: style.yellow("?")}
+    cells = [(f"{each.trial.host}:{each.trial.port}", each.result, each.trial.why) for each in tried]
+
+    def text() -> str:
+        first, *lines = table(("TO", "RESULT", "WHY"), cells).splitlines()
+        marked = [f"{marks[each.as_expected]} {line}" for each, line in zip(tried, lines, strict=True)]
+        return "\n".join([f"  {style.dim(first)}", *marked])
+
+    context.terminal.show(document, text if tried else "")
+    if not tried:
+        context.terminal.note(f"nothing closes what {context.app.name} may connect to: there is nothing to try")
+    elif different:
+        context.terminal.note(f"{len(different)} of {len(tried)} are not as nucleo.yml says: is it deployed?")
+        return Exit.DIFFERENT
+    return None
+
+
+def _settings(context: Context) -> "Settings":
+    from nucleo_cli.workflows.settings import read_settings, with_back_end
+
+    return with_back_end(context.cluster, read_settings(context.cluster))
+
+
 def _rows(context: Context) -> "tuple[Row, ...]":
     from nucleo_cli.network.backends import enforcing
     from nucleo_cli.network.explain import explained
-    from nucleo_cli.workflows.settings import read_settings, with_back_end
 
-    settings = with_back_end(context.cluster, read_settings(context.cluster))
+    settings = _settings(context)
     return explained(context.app, settings, enforcing(settings))
 
 
@@ -162,4 +204,4 @@ def _volume(size: float) -> str:
     return ""
 
 
-subcommands = {"show": show, "explain": explain, "flows": flows, "learn": learn}
+subcommands = {"show": show, "explain": explain, "flows": flows, "learn": learn, "test": test}
