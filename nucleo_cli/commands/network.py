@@ -81,26 +81,39 @@ def flows(
         context.terminal.note("nothing was dropped" if dropped else "nothing was seen")
 
 
-def learn(context: Context, since: Since = _LEARN_SECONDS) -> None:
+def learn(
+    context: Context,
+    since: Since = _LEARN_SECONDS,
+    write: Annotated[bool, typer.Option("--write", help="Add them to nucleo.yml.")] = False,
+) -> None:
     """Propose the rules that the flows of the last hour lack.
 
     With `mode: audit` nothing is dropped meanwhile.
 
     \b
       nucleo network learn
-      nucleo network learn --since 1d
+      nucleo network learn --since 1d --write
     """
+    from difflib import unified_diff
+
+    from nucleo_cli.config.editing import with_rules
     from nucleo_cli.network.learn import missing
     from nucleo_cli.workflows.flows import Query, read_flows
 
     query = Query(time.time() - (since or _LEARN_SECONDS), dropped=True)
     found = missing(context.app, read_flows(context.cluster, context.target, query))
-    lines = [f"+   {key}: {rule}" for key, rules in found.items() for rule in rules]
-    context.terminal.show({"rules": found}, "\n".join(["  network:", *lines]) if lines else "")
-    if not lines:
+    file = context.options.directory / "nucleo.yml"
+    before = file.read_text("utf-8")
+    after = with_rules(before, found, context.app.environment)
+    diff = list(unified_diff(before.splitlines(), after.splitlines(), "nucleo.yml", "nucleo.yml", n=2, lineterm=""))
+    context.terminal.show({"rules": found, "written": write and bool(diff)}, "\n".join(diff))
+    if not diff:
         context.terminal.note("the rules allow all that was seen")
+    elif write:
+        file.write_text(after, "utf-8")
+        context.terminal.note("written to nucleo.yml: nucleo deploy releases it")
     else:
-        context.terminal.note("add what the app should do to network in nucleo.yml, then nucleo deploy")
+        context.terminal.note("nucleo network learn --write adds this to nucleo.yml")
 
 
 def test(context: Context) -> int | None:
