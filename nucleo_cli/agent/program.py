@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,12 +32,18 @@ _WAITING_SECONDS = 0.02
 
 @dataclass
 class Agent:
-    """Brings the pods of `world.node` under their rules. `tell` gets a line about what cannot be done."""
+    """Brings the pods of `world.node` under their rules.
+
+    `here` tells the addresses of this machine, which may get another one at any time; `ready` is called once, when all
+    that was there at the start has been looked at.
+    """
 
     cluster: Cluster
     world: World
     enforcer: Enforcer
     pods: Pods
+    here: Callable[[], frozenset[str]] | None = None
+    ready: Callable[[], None] | None = None
     _seen: set[str] = field(default_factory=set[str])
     _said: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
@@ -55,6 +62,8 @@ class Agent:
             if not swept:
                 self.enforcer.sweep({policy_number(*key(each)) for each in self.world.of("appnetworks")})
                 swept = True
+                if self.ready:
+                    self.ready()
 
     def _take(self, news: queue.SimpleQueue[News], seconds: float | None) -> bool:
         """Take in what has happened; wait for it, as long as that."""
@@ -75,6 +84,8 @@ class Agent:
     def reconcile(self) -> bool:
         """Bring the kernel to what is wanted; whether a pod has no cgroup yet."""
         waiting = False
+        if self.here:
+            self.world.here = self.here()
         members: dict[str, Member] = {}
         policies: set[int] = set()
         for network in self.world.of("appnetworks"):
