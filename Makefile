@@ -57,5 +57,5 @@ bench: bench-setup ## Measure the budgets beside the raw tools; ONLY=builds APPS
 	@$(BIN)/python -m tests.bench $(ONLY:%=--only %) $(APPS:%=--apps %) $(SCENARIOS:%=--scenarios %) $(RUNS:%=--runs %) $(CLUSTER:%=--cluster %) $(JSON:%=--json %)
 
 clean: ## Remove what building and testing left in this folder; cluster and caches stay
-	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache nucleo_cli/_assets
+	@rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache nucleo_cli/_assets bpf_programs/build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,7 +9,7 @@ import base64
 import os
 import ssl
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,11 @@ from typing import Any, cast
 import yaml
 
 from nucleo_cli.domain.documents import Json, part, parts
-from nucleo_cli.errors import NotFound, NucleoError
+from nucleo_cli.errors import NotAllowed, NotFound, NucleoError
 
 _SECTIONS = ("contexts", "clusters", "users")
+# What the kubelet puts into a pod of a service account.
+_POD = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,6 @@ class Access:
     server: str
     proxy: str | None
     plain: bool
-    token: str | None = field(repr=False)
     cluster: Json = field(repr=False)
     user: Json = field(repr=False)
 
@@ -45,6 +46,19 @@ class Access:
             return self._tls()
         except (ssl.SSLError, OSError, ValueError) as error:
             raise NucleoError(f"the kubeconfig's certificates cannot be used: {error}") from error
+
+    @property
+    def token(self) -> str | None:
+        """The bearer token, if that is what they show. One in a file is read each time: it is renewed there.
+
+        Raises NotAllowed where the file cannot be read.
+        """
+        if file := self.user.get("tokenFile"):
+            try:
+                return Path(str(file)).read_text("utf-8").strip()
+            except OSError as error:
+                raise NotAllowed(f"the cluster's token cannot be read: {error}") from error
+        return str(self.user["token"]) if self.user.get("token") else None
 
     @property
     def client_certificate(self) -> str | None:
@@ -100,9 +114,22 @@ def access(context: str) -> Access:
         str(details["server"]).rstrip("/"),
         details.get("proxy-url"),
         plain,
-        _token(user) if plain else None,
         details,
         user,
+    )
+
+
+def in_pod(environ: Mapping[str, str] = os.environ, folder: Path = _POD) -> Access:
+    """How a pod reaches the API server, as its service account. Raises NotFound outside of a pod.
+
+    https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
+    """
+    host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
+    if not host:
+        raise NotFound("this is no pod of a cluster: KUBERNETES_SERVICE_HOST is not set")
+    server = f"https://{f'[{host}]' if ':' in host else host}:{port}"
+    return Access(
+        server, None, True, {"certificate-authority": str(folder / "ca.crt")}, {"tokenFile": str(folder / "token")}
     )
 
 
@@ -145,12 +172,6 @@ _PATHS = frozenset({"certificate-authority", "client-certificate", "client-key",
 
 def _named(config: Json, section: str, name: str) -> Json:
     return next((each for each in parts(config, section) if each.get("name") == name), Json())
-
-
-def _token(user: Json) -> str | None:
-    if file := user.get("tokenFile"):
-        return Path(str(file)).read_text("utf-8").strip()
-    return str(user["token"]) if user.get("token") else None
 
 
 def _text(section: Json, key: str) -> str | None:

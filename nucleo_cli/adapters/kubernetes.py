@@ -72,14 +72,14 @@ def contexts() -> list[str]:
 
 
 class Cluster:
-    """One cluster, by the name of its kubeconfig context.
+    """One cluster, by the name of its kubeconfig context; in a pod by the `access` that it has.
 
     Every method raises NotFound, NotAllowed, Conflict or Unreachable, or NucleoError with the server's own words.
     """
 
-    def __init__(self, context: str) -> None:
+    def __init__(self, context: str, access: kubeconfig.Access | None = None) -> None:
         self.context = context
-        self._access = kubeconfig.access(context)
+        self._access = access or kubeconfig.access(context)
         self.server = self._access.server
 
     @cached_property
@@ -256,7 +256,7 @@ class Cluster:
 
     def _token(self) -> str | None:
         if self._access.plain:
-            return f"Bearer {self._access.token}" if self._access.token else None
+            return f"Bearer {token}" if (token := self._access.token) else None
         return self.configuration.get_api_key_with_prefix("authorization")
 
 

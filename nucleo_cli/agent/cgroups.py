@@ -9,11 +9,11 @@ from pathlib import Path
 _DEEPEST = 6
 
 
-def unified(mounts: Path = Path("/proc/self/mounts")) -> Path | None:
-    """The folder of the unified hierarchy (cgroup2): of its own, or beside those of version 1."""
+def unified(below: Path = Path("/"), mounts: Path = Path("/proc/self/mounts")) -> Path | None:
+    """The folder of the unified hierarchy (cgroup2) at or below a folder: alone, or beside those of version 1."""
     for line in mounts.read_text("utf-8").splitlines():
         _, folder, kind, *_ = line.split()
-        if kind == "cgroup2":
+        if kind == "cgroup2" and Path(folder).is_relative_to(below):
             return Path(folder)
     return None
 

@@ -6,6 +6,7 @@ import queue
 import select
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -42,13 +43,19 @@ _FRESH_SECONDS = 0.2
 
 @dataclass
 class Agent:
-    """Brings the pods of `world.node` under their rules."""
+    """Brings the pods of `world.node` under their rules.
+
+    `here` tells the addresses of this machine, which may get another one at any time; `ready` is called once, when all
+    that was there at the start has been looked at.
+    """
 
     cluster: Cluster
     world: World
     enforcer: Enforcer
     pods: Pods
     flows: Flows
+    here: Callable[[], frozenset[str]] | None = None
+    ready: Callable[[], None] | None = None
     _seen: set[str] = field(default_factory=set[str])
     _said: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
@@ -68,6 +75,8 @@ class Agent:
             if not swept:
                 self.enforcer.sweep({policy_number(*key(each)) for each in self.world.of("appnetworks")})
                 swept = True
+                if self.ready:
+                    self.ready()
 
     def _observe(self) -> None:
         """Turn what the kernel counts into flows: at once where a flow is new, else every few seconds."""
@@ -104,6 +113,8 @@ class Agent:
     def reconcile(self) -> bool:
         """Bring the kernel to what is wanted; whether a pod has no cgroup yet."""
         waiting = False
+        if self.here:
+            self.world.here = self.here()
         members: dict[str, Member] = {}
         subjects: dict[int, Subject] = {}
         policies: set[int] = set()

@@ -87,14 +87,41 @@ def ensure(wanted: Wanted, role: Role) -> Work[Base]:
         below = yield from ensure(replace(wanted, apt=()), role)
         yield Notice(f"Adding {', '.join(wanted.apt)} to the {role} image of {wanted.title}: once")
         return (yield from _with_packages(wanted, below, name, wanted.tag, wanted.apt))
-    if wanted.settings.platform_images:
-        with _published(wanted.settings) as published:
-            other = _found(published, repository(published, wanted.platform, role), wanted.tag)
-            if other is not None:
-                yield Notice(f"Copying the {role} image of {wanted.title} from {published.address}")
-                return _copy(published, other, wanted.registry, name, wanted.tag)
+    if copied := (yield from _copied(wanted, name, wanted.tag, f"the {role} image of {wanted.title}")):
+        return copied
     yield Notice(f"Making the {role} image of {wanted.title} from Debian packages: once, for all apps")
     return (yield from (_make_build(wanted, name) if role == "build" else _make_run(wanted, name)))
+
+
+def extract(wanted: Wanted, name: str, tag: str, script: str, archive: str) -> Work[Base]:
+    """An image of one layer alone, `name` in the registry's platforms: the tar at `archive` that a script leaves behind
+    in a container of the platform's packages. It is copied or made as the other images are."""
+    whole = wanted.registry.repository("platforms", name)
+    if found := _found(wanted.registry, whole, tag):
+        return found
+    if copied := (yield from _copied(wanted, whole, tag, f"the image of {wanted.platform.name}")):
+        return copied
+    yield Notice(f"Making the image of {wanted.platform.name} from Debian packages: once")
+
+    def make(stem: Path) -> Work[Layer]:
+        below = yield from _packages(wanted)
+        with _container(wanted, below) as container:
+            yield from _run(wanted, container, script)
+            return _kept(stem, container.read(archive))
+
+    return (yield from _stacked(wanted, whole, tag, Base(whole, "", ()), make))
+
+
+def _copied(wanted: Wanted, name: str, tag: str, what: str) -> Work[Base | None]:
+    """The image from `settings.platform_images`, where that names a registry which has it."""
+    if not wanted.settings.platform_images:
+        return None
+    with _published(wanted.settings) as published:
+        other = _found(published, published.repository("platforms", name.rpartition("/")[2]), tag)
+        if other is None:
+            return None
+        yield Notice(f"Copying {what} from {published.address}")
+        return _copy(published, other, wanted.registry, name, tag)
 
 
 def _make_run(wanted: Wanted, name: str) -> Work[Base]:

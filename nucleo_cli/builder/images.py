@@ -5,7 +5,7 @@ Sources: the OCI image specification 1.1 (config.md, manifest.md, annotations.md
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -100,6 +100,25 @@ def plain_config(layers: Iterable[Layer], architecture: str) -> Document:
             "os": "linux",
             "created": timestamp(EPOCH),
             "config": {"User": USER, "WorkingDir": APP},
+            **_stack(layers, EPOCH),
+        }
+    )
+
+
+def program_config(
+    command: Sequence[str], env: Mapping[str, str], layers: Iterable[Layer], architecture: str
+) -> Document:
+    """The configuration of an image of one of Nucleo's own programs, which runs as root."""
+    return document(
+        {
+            "architecture": architecture,
+            "os": "linux",
+            "created": timestamp(EPOCH),
+            "config": {
+                "User": "0:0",
+                "Env": [f"{name}={value}" for name, value in sorted(env.items())],
+                "Entrypoint": list(command),
+            },
             **_stack(layers, EPOCH),
         }
     )

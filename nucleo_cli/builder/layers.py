@@ -72,6 +72,20 @@ def source_layer(source: Source, leave_out: Iterable[str] = ()) -> Generator[tup
         yield Layer(packed.digest, packed.size, plain.digest), file
 
 
+def small_layer(files: Mapping[str, bytes]) -> tuple[Layer, bytes]:
+    """Files by their absolute path as a layer, owned by root, with the bytes of it."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=packed, mtime=0) as zipped:
+        plain = _Hashed(cast("IO[bytes]", zipped))
+        with tarfile.open(fileobj=cast("IO[bytes]", plain), mode="w|", format=tarfile.GNU_FORMAT) as tar:
+            for path, content in sorted(files.items()):
+                member = _member(path.lstrip("/"), 0o644, 0, tarfile.REGTYPE)
+                member.size = len(content)
+                tar.addfile(member, io.BytesIO(content))
+    raw = packed.getvalue()
+    return Layer(f"sha256:{hashlib.sha256(raw).hexdigest()}", len(raw), plain.digest), raw
+
+
 def write_tree(source: Source, paths: Iterable[str], target: IO[bytes], owner: int) -> None:
     """Write the files at `paths` of the source below `app/`, with fixed times, numeric owner and sorted names."""
     with tarfile.open(fileobj=target, mode="w|", format=tarfile.GNU_FORMAT, bufsize=_BLOCK) as tar:

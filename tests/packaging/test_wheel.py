@@ -60,6 +60,12 @@ def program(uv: str, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder / "venv" / "bin" / "nucleo"
 
 
+def compiled() -> set[str]:
+    """The BPF programs as the kernel loads them, which git does not know: one for each source."""
+    sources = (ROOT / "bpf_programs").glob("*.bpf.c")
+    return {f"nucleo_cli/_assets/bpf_programs/build/{each.name.removesuffix('.c')}.o" for each in sources}
+
+
 def tracked(*folders: str) -> list[str]:
     """The files of the checkout that git knows, and new ones that it does not ignore."""
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *folders)
@@ -75,8 +81,13 @@ def test_every_module_and_data_file_of_the_package_is_there(contents: set[str]) 
     assert set(tracked("nucleo_cli")) <= contents
 
 
+def test_each_bpf_program_is_there_compiled(contents: set[str]) -> None:
+    assert compiled()
+    assert compiled() <= contents
+
+
 def test_nothing_else_is_there(contents: set[str]) -> None:
-    wanted = {f"nucleo_cli/_assets/{name}" for name in tracked(*FOLDERS)} | set(tracked("nucleo_cli"))
+    wanted = {f"nucleo_cli/_assets/{name}" for name in tracked(*FOLDERS)} | set(tracked("nucleo_cli")) | compiled()
     assert {name for name in contents - wanted if ".dist-info/" not in name} == set()
 
 

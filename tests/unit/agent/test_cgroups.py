@@ -46,4 +46,4 @@ def test_a_pod_is_found_by_its_uid(tmp_path: Path, place: str) -> None:
 def test_the_unified_hierarchy_is_read_from_the_mounts(tmp_path: Path, mounts: str, found: str | None) -> None:
     file = tmp_path / "mounts"
     file.write_text(mounts)
-    assert unified(file) == (Path(found) if found else None)
+    assert unified(mounts=file) == (Path(found) if found else None)
