@@ -43,6 +43,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("destroy", "Remove the app and everything that belongs to it."),
         Entry("doctor", "Check this machine and the cluster, and say what to fix."),
         Entry("cluster", "Start, stop, choose and configure a cluster."),
+        Entry("network", "Enforce the network rules of apps on the cluster."),
         Entry("completion", "Print the completion script of a shell."),
         Entry("version", "Print the versions of Nucleo and of what it works with."),
     ),
