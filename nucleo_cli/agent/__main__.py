@@ -86,7 +86,9 @@ def prepare(options: Namespace) -> None:
 
 
 def remove(options: Namespace) -> None:
-    """Leave no program, link or map of Nucleo behind; then end, or with --stay wait to be ended."""
+    """Leave no program, link, map or flow behind; then end, or with --stay wait to be ended."""
+    for file in options.state.glob("flows.db*"):
+        file.unlink()
     if node.has_bpf_file_system(options.bpf):
         _only = node.only_one(_pins(options))
         enforcer.remove(_pins(options))

@@ -73,7 +73,7 @@ class Program:
                 return tools
 
         words = argv if any(word in argv for word in ("-C", "-a")) else (*argv[:1], "-C", str(app.folder), *argv[1:])
-        if argv[0] == "config" and words is not argv:
+        if argv[0] in ("config", "network") and words is not argv:
             words = (*argv[:2], "-C", str(app.folder), *argv[2:])
         code = run(words, Here())
         return Answer(code, out.getvalue(), err.getvalue())

@@ -324,7 +324,8 @@ class FakeCluster(Cluster):
         assert body.get("apiVersion"), "server-side apply needs apiVersion and kind"
         assert body.get("kind"), "server-side apply needs apiVersion and kind"
         asked = where(key)
-        self._need_namespace(str(asked.namespace))
+        if asked.namespace is not None:
+            self._need_namespace(asked.namespace)
         old = self.objects.get(key)
         new = merged(_without(old, self._applied.get(key), body), body) if old else self._born(asked, body)
         self._applied[key] = copy.deepcopy(body)

@@ -1,0 +1,55 @@
+"""nucleo network: what is asked before anything is removed, and what is said."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.commands.fake_program import Program
+from tests.unit.workflows.agent_ground import IMAGE, Ground, make_ground
+from tests.unit.workflows.shop import Shop, make_shop
+
+
+@pytest.fixture
+def ground(monkeypatch: pytest.MonkeyPatch) -> Ground:
+    return make_ground(monkeypatch)
+
+
+@pytest.fixture
+def nucleo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ground: Ground) -> Program:
+    app: Shop = make_shop(tmp_path, monkeypatch)
+    app.cluster, app.tools = ground.cluster, ground.tools
+    return Program(app)
+
+
+def test_install(nucleo: Program) -> None:
+    done = nucleo("network", "install", "--json")
+    assert (done.code, done.json) == (0, {"image": IMAGE.reference, "nodes": 1, "ready": 1})
+    assert nucleo("network", "install").out == "the agent is ready on 1 node\n"
+
+
+def test_install_where_cilium_is(nucleo: Program, ground: Ground) -> None:
+    ground.cluster.served.append("cilium.io/v2")
+    done = nucleo("network", "install", "--json")
+    assert (done.code, done.json["code"]) == (1, "failed")
+
+
+@pytest.mark.parametrize("words", [[], ["--json"], ["--confirm", "other"], ["--no-input"]])
+def test_uninstall_asks(nucleo: Program, ground: Ground, words: list[str]) -> None:
+    nucleo("network", "install")
+    assert nucleo("network", "uninstall", *words).code == 2
+    assert len(ground.helm.values) == 1
+
+
+def test_uninstall_says_which_apps_are_open_then(nucleo: Program, ground: Ground) -> None:
+    nucleo("network", "install")
+    ground.rule("shop")
+    done = nucleo("network", "uninstall", typed="test\n")
+    assert done.code == 0
+    assert 'removes the agent from cluster "test". 1 app will be open' in done.err
+    assert "deploy shop in namespace shop again" in done.err
+    assert done.out == "the agent is gone from 1 node\n"
+
+
+def test_uninstall_where_there_is_none(nucleo: Program) -> None:
+    done = nucleo("network", "uninstall", "--confirm", "test", "--json")
+    assert (done.code, done.json["code"]) == (6, "not-found")
