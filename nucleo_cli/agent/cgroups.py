@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Folders from the root of the hierarchy to the kubelet's: a kubelet in a container has some more.
+_DEEPEST = 6
+
 
 def unified(below: Path = Path("/"), mounts: Path = Path("/proc/self/mounts")) -> Path | None:
     """The folder of the unified hierarchy (cgroup2) at or below a folder: alone, or beside those of version 1."""
@@ -42,12 +45,11 @@ class Pods:
         """The folders of the kubelet's classes. Whether there are more than before."""
         before = len(self._parents)
         for folder, names, _ in os.walk(self._root):
-            base = os.path.basename(folder)
-            if base in ("kubepods", "kubepods.slice"):
-                here = Path(folder)
+            here = Path(folder)
+            if here.name in ("kubepods", "kubepods.slice"):
                 self._parents |= {here, *(here / name for name in names if "besteffort" in name or "burstable" in name)}
                 names.clear()
-            elif base.startswith(("pod", "cri-")) or folder.count("/") - str(self._root).count("/") > 6:
+            elif here.name.startswith(("pod", "cri-")) or len(here.relative_to(self._root).parts) > _DEEPEST:
                 names.clear()
         return len(self._parents) > before
 

@@ -1,4 +1,4 @@
-"""The layouts of bpf_programs/maps.h, in Python. Ports and addresses are in network order, all else in the machine's."""
+"""The layouts of bpf_programs/maps.h. Ports and addresses are in network order, all else in the machine's."""
 
 from __future__ import annotations
 
@@ -171,9 +171,7 @@ def set_of(key: bytes) -> bytes:
 def record_key(data: bytes) -> RecordKey:
     which, rule, remote, port, protocol, direction, verdict = _RECORD_KEY.unpack(data)
     found = IPv4Address(remote[12:]) if remote.startswith(_MAPPED) else IPv6Address(remote)
-    return RecordKey(
-        which, rule, found, int.from_bytes(port, "big"), protocol, Direction(direction), Verdict(verdict)
-    )
+    return RecordKey(which, rule, found, int.from_bytes(port, "big"), protocol, Direction(direction), Verdict(verdict))
 
 
 def record(data: bytes) -> Record:

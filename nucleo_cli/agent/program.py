@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import queue
+import select
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nucleo_cli.adapters.kubernetes import path
+from nucleo_cli.agent import maps
 from nucleo_cli.agent.cgroups import Pods
 from nucleo_cli.agent.enforcer import Enforcer, Member
-from nucleo_cli.agent.rules import compiled, policy_number
+from nucleo_cli.agent.flows import Flows, Subject
+from nucleo_cli.agent.libbpf import Ring
+from nucleo_cli.agent.rules import compiled, pod_number, policy_number
 from nucleo_cli.agent.watching import News, Watches
 from nucleo_cli.agent.world import Json, World, key
+from nucleo_cli.domain.documents import labels, parts
+from nucleo_cli.domain.labels import APP
 from nucleo_cli.errors import NucleoError
 
 if TYPE_CHECKING:
@@ -28,6 +37,8 @@ KINDS = {
 # News that come together are looked at together; a pod has its cgroup a moment after its node is chosen.
 _TOGETHER_SECONDS = 0.01
 _WAITING_SECONDS = 0.02
+_DRAIN_SECONDS = 5
+_FRESH_SECONDS = 0.2
 
 
 @dataclass
@@ -42,6 +53,7 @@ class Agent:
     world: World
     enforcer: Enforcer
     pods: Pods
+    flows: Flows
     here: Callable[[], frozenset[str]] | None = None
     ready: Callable[[], None] | None = None
     _seen: set[str] = field(default_factory=set[str])
@@ -49,6 +61,7 @@ class Agent:
 
     def run(self) -> None:
         """For ever."""
+        threading.Thread(target=self._observe, name="flows", daemon=True).start()
         watches = Watches(self.cluster)
         for kind, where in KINDS.items():
             watches.follow(kind, where)
@@ -64,6 +77,22 @@ class Agent:
                 swept = True
                 if self.ready:
                     self.ready()
+
+    def _observe(self) -> None:
+        """Turn what the kernel counts into flows: at once where a flow is new, else every few seconds."""
+        events: list[maps.RecordKey | tuple[int, bytes]] = []
+        ring = Ring(self.enforcer.maps["events"], lambda data: events.append(maps.event(data)))
+        poll = select.poll()
+        poll.register(ring.fileno(), select.POLLIN)
+        while True:
+            poll.poll(_DRAIN_SECONDS * 1000)
+            time.sleep(_FRESH_SECONDS)
+            ring.consume()
+            for each in events:
+                if isinstance(each, tuple):
+                    self.flows.names.learn(each[1])
+            events.clear()
+            self.flows.drain()
 
     def _take(self, news: queue.SimpleQueue[News], seconds: float | None) -> bool:
         """Take in what has happened; wait for it, as long as that."""
@@ -87,6 +116,7 @@ class Agent:
         if self.here:
             self.world.here = self.here()
         members: dict[str, Member] = {}
+        subjects: dict[int, Subject] = {}
         policies: set[int] = set()
         for network in self.world.of("appnetworks"):
             local = self.world.local_pods(network)
@@ -95,9 +125,12 @@ class Agent:
             number = policy_number(*key(network))
             policies.add(number)
             attached = 0
-            self.enforcer.write(compiled(network, self.world, self.enforcer.known_names(number)))
+            rules = compiled(network, self.world, self.enforcer.known_names(number))
+            self.enforcer.write(rules)
             for pod in local:
                 uid = pod["metadata"]["uid"]
+                namespace, name = key(pod)
+                subjects[pod_number(uid)] = Subject(namespace, labels(pod).get(APP, ""), name, rules)
                 folder = self.pods.find(uid)
                 if folder is None:
                     waiting = True
@@ -106,6 +139,8 @@ class Agent:
                 self.enforcer.attach(members[uid])
                 attached += 1
             self._report(network, attached, len(local))
+        # A record of a pod that is gone is still told.
+        self.flows.subjects = {**self.flows.subjects, **subjects}
         self.enforcer.keep_only(set(members))
         for gone in self.enforcer.policies - policies:
             self.enforcer.forget(gone)
@@ -113,30 +148,31 @@ class Agent:
 
     def _report(self, network: Json, attached: int, pods: int) -> None:
         """Say in the object's status how far its rules are in force."""
-        generation = network["metadata"]["generation"]
         ready = attached == pods
-        status = {"observedGeneration": generation, "pods": attached}
-        if self._said.get(key(network)) == repr(status):
-            return
-        before = next(iter((network.get("status") or {}).get("conditions") or ()), {})
         condition = {
             "type": "Ready",
             "status": str(ready),
             "reason": "Attached" if ready else "Attaching",
             "message": f"{attached} of {pods} pods on {self.world.node}",
-            "observedGeneration": generation,
-            "lastTransitionTime": before.get("lastTransitionTime") if before.get("status") == str(ready) else _now(),
         }
+        generation = network["metadata"]["generation"]
+        said = f"{generation} {condition}"
+        if self._said.get(key(network)) == said:
+            return
+        condition |= {"observedGeneration": generation, "lastTransitionTime": _since(network, condition["status"])}
+        status = {"observedGeneration": generation, "pods": attached, "conditions": [condition]}
         namespace, name = key(network)
         where = path("nucleo.io/v1alpha1", "appnetworks", namespace, name, "status")
         try:
-            self.cluster.patch(where, {"status": {**status, "conditions": [condition]}})
-        except NucleoError:
+            self.cluster.patch(where, {"status": status})
+        except NucleoError:  # the next change tries again
             return
-        self._said[key(network)] = repr(status)
+        self._said[key(network)] = said
 
 
-def _now() -> str:
-    from datetime import UTC, datetime
-
+def _since(network: Json, status: str) -> str:
+    """Since when the condition has been what it is now."""
+    for before in parts(network, "status", "conditions"):
+        if before.get("type") == "Ready" and before.get("status") == status:
+            return before["lastTransitionTime"]
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -104,15 +104,15 @@ def compiled(network: Json, world: World, known_names: tuple[str, ...] = ()) -> 
                     names.append(name)
                 _add_name(name_ports, ports, policy, names.index(name), wanted)
             else:
-                opened += _opened(peer, wanted, network, world)
-        for block, open_ports in _by_block(opened).items():
+                opened += _opened(peer, wanted, world)
+        for block, open_ports in by_block(opened).items():
             peers[_peer(policy, direction, block)] = _set(open_ports, ports)
     rate = int(spec.get("egressBytesPerSecond", 0))
     burst = max(rate // _BURST_SECONDS, _DEFAULT_BURST) if rate else 0
     return Maps(policy, flags, rate, burst, peers, ports, tuple(names), name_ports, tuple(rules))
 
 
-def _opened(peer: Json, ports: tuple[Ports, ...], network: Json, world: World) -> Iterator[Opened]:
+def _opened(peer: Json, ports: tuple[Ports, ...], world: World) -> Iterator[Opened]:
     if "cidr" in peer:
         excluded = tuple(map(block_of, peer["cidr"].get("excluded", ())))
         yield Opened(block_of(peer["cidr"]["block"]), ports, excluded)
@@ -153,7 +153,7 @@ def _service(named: Json, ports: tuple[Ports, ...], world: World) -> Iterator[Op
     service = world.get("services", named["namespace"], named["name"])
     if service is None:
         return
-    selector = service["spec"].get("selector") or {}
+    selector: Mapping[str, str] = service["spec"].get("selector") or {}
     pods = list(world.pods(named["namespace"], selector)) if selector else []
     outer: list[Ports] = []
     inner: list[Ports] = []
@@ -177,7 +177,7 @@ def _kube_api(ports: tuple[Ports, ...], world: World) -> Iterator[Opened]:
             yield Opened(block_of(address), ports)
 
 
-def _by_block(opened: Iterable[Opened]) -> dict[Block, frozenset[Ports]]:
+def by_block(opened: Iterable[Opened]) -> dict[Block, frozenset[Ports]]:
     """For each block that anything says something about, all ports that are open in it: the kernel finds only the
     narrowest block of an address."""
     by_block: dict[Block, list[Opened]] = defaultdict(list)

@@ -22,10 +22,12 @@ class World:
     node: str
     here: frozenset[str] = frozenset()
     objects: dict[str, dict[tuple[str, str], Json]] = field(default_factory=dict[str, dict[tuple[str, str], Json]])
+    changes: int = 0
 
     def take(self, kind: str, event: str, found: Json) -> None:
         """An event of a watch: ADDED, MODIFIED or DELETED."""
         store = self.objects.setdefault(kind, {})
+        self.changes += 1
         if event == "DELETED":
             store.pop(key(found), None)
         else:
@@ -34,9 +36,10 @@ class World:
     def reset(self, kind: str, items: list[Json]) -> None:
         """All that there is of a kind."""
         self.objects[kind] = {key(each): each for each in items}
+        self.changes += 1
 
     def of(self, kind: str, namespace: str | None = None) -> Iterator[Json]:
-        for (where, _), each in self.objects.get(kind, {}).items():
+        for (where, _), each in list(self.objects.get(kind, {}).items()):
             if namespace is None or where == namespace:
                 yield each
 

@@ -36,6 +36,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("open", "Open the app's URL in the browser."),
         Entry("metrics", "Show CPU and memory of each pod against request and limit."),
         Entry("config", "Read and change the app's config vars and secrets."),
+        Entry("network", "Show, try and learn the app's network rules; install what enforces them."),
     ),
     "Manage": (
         Entry("apps", "List the apps on the cluster."),
@@ -43,7 +44,6 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("destroy", "Remove the app and everything that belongs to it."),
         Entry("doctor", "Check this machine and the cluster, and say what to fix."),
         Entry("cluster", "Start, stop, choose and configure a cluster."),
-        Entry("network", "Enforce the network rules of apps on the cluster."),
         Entry("completion", "Print the completion script of a shell."),
         Entry("version", "Print the versions of Nucleo and of what it works with."),
     ),

@@ -16,6 +16,9 @@ def command(
     folder: Folder = None,
     wait_lock: WaitLock = False,
     no_cache: Annotated[bool, Option("--no-cache", help="Run every build step again.")] = False,
+    accept_drops: Annotated[
+        bool, Option("--accept-drops", help="Release network rules that cut off what the app was seen to do.")
+    ] = False,
 ) -> None:
     """Build what changed, release it, and watch it become healthy.
 
@@ -30,7 +33,7 @@ def command(
     app = context.app
     from nucleo_cli.workflows.deploy import Wish, deploy
 
-    wish = Wish(wait_lock=wait_lock, no_cache=no_cache, timeout=context.options.timeout)
+    wish = Wish(wait_lock, no_cache, accept_drops, context.options.timeout)
     done = context.terminal.follow(deploy(context.tools, app, wish))
     context.terminal.show(done.document(), lambda: _text(context, done))
 

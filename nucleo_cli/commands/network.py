@@ -1,15 +1,160 @@
 """nucleo network."""
 
-from typing import Annotated
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
-from typer import Option
+import typer
 
+from nucleo_cli.commands.shell import seconds
 from nucleo_cli.context import Context
+from nucleo_cli.terminal.clean import clean
+from nucleo_cli.terminal.style import Style
+from nucleo_cli.terminal.tables import table
 from nucleo_cli.terminal.words import plural
 
+if TYPE_CHECKING:
+    from nucleo_cli.domain.flows import Flow
+    from nucleo_cli.domain.settings import Settings
+    from nucleo_cli.network.explain import Row
+
 Confirm = Annotated[
-    str | None, Option("--confirm", metavar="CONTEXT", help="The cluster's context, to answer the question.")
+    str | None, typer.Option("--confirm", metavar="CONTEXT", help="The cluster's context, to answer the question.")
 ]
+
+_LEARN_SECONDS = 3600.0
+_WEEK_SECONDS = 7 * 24 * 3600.0
+
+Since = Annotated[float | None, typer.Option("--since", metavar="TIME", parser=seconds, help="As far back: 5m, 1h.")]
+Dropped = Annotated[bool, typer.Option("--dropped", help="Only what was dropped, or would have been.")]
+To = Annotated[str | None, typer.Option("--to", metavar="NAME", help="Only flows with this app, host or address.")]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes from now on.")]
+
+
+def show(context: Context) -> None:
+    """Show the app's network rules: who may reach it, whom it may reach, and who enforces that.
+
+    \b
+      nucleo network show
+      nucleo network show --json | jq -r '.rules[].why'
+    """
+    _table(context, [row for row in _rows(context) if not row.implied], "no rule")
+
+
+def explain(context: Context) -> None:
+    """Show every allowed flow with its reason: the rules, and what is always allowed.
+
+    \b
+      nucleo network explain
+      nucleo network explain --env production
+    """
+    _table(context, _rows(context), "nothing is allowed")
+
+
+def flows(
+    context: Context,
+    dropped: Dropped = False,
+    to: To = None,
+    since: Since = None,
+    follow: Follow = False,
+) -> None:
+    """Show what the app has talked to, by name, and what the rules said to it.
+
+    The agents keep a week of it. With --json one flow is one line.
+
+    \b
+      nucleo network flows --dropped
+      nucleo network flows -f --to api.stripe.com
+      nucleo network flows --since 1h --json | jq -r .peer
+    """
+    from nucleo_cli.workflows.flows import Query, read_flows
+
+    query = Query(time.time() - (since or _WEEK_SECONDS), dropped, to or "", follow)
+    found = read_flows(context.cluster, context.target, query)
+    style, app = context.terminal.style, context.target.app
+    if follow:
+        for flow in found:
+            context.terminal.show(asdict(flow), clean(_line(flow, app)))
+        return
+    seen = list(found)
+    if context.terminal.machine:
+        for flow in seen:
+            context.terminal.show(asdict(flow), "")
+    elif seen:
+        context.terminal.show({}, lambda: _flow_table(seen, app, style))
+    else:
+        context.terminal.note("nothing was dropped" if dropped else "nothing was seen")
+
+
+def learn(
+    context: Context,
+    since: Since = _LEARN_SECONDS,
+    write: Annotated[bool, typer.Option("--write", help="Add them to nucleo.yml.")] = False,
+) -> None:
+    """Propose the rules that the flows of the last hour lack.
+
+    With `mode: audit` nothing is dropped meanwhile.
+
+    \b
+      nucleo network learn
+      nucleo network learn --since 1d --write
+    """
+    from difflib import unified_diff
+
+    from nucleo_cli.config.editing import with_rules
+    from nucleo_cli.network.learn import missing
+    from nucleo_cli.workflows.flows import Query, read_flows
+
+    query = Query(time.time() - (since or _LEARN_SECONDS), dropped=True)
+    found = missing(context.app, read_flows(context.cluster, context.target, query))
+    file = context.options.directory / "nucleo.yml"
+    before = file.read_text("utf-8")
+    after = with_rules(before, found, context.app.environment)
+    diff = list(unified_diff(before.splitlines(), after.splitlines(), "nucleo.yml", "nucleo.yml", n=2, lineterm=""))
+    context.terminal.show({"rules": found, "written": write and bool(diff)}, "\n".join(diff))
+    if not diff:
+        context.terminal.note("the rules allow all that was seen")
+    elif write:
+        file.write_text(after, "utf-8")
+        context.terminal.note("written to nucleo.yml: nucleo deploy releases it")
+    else:
+        context.terminal.note("nucleo network learn --write adds this to nucleo.yml")
+
+
+def test(context: Context) -> int | None:
+    """Try the rules from inside the app: what they allow, and some of what they do not.
+
+    Exit code 10 where the cluster does something else than nucleo.yml says.
+
+    \b
+      nucleo network test
+      nucleo network test --json | jq '.trials[] | select(.as_expected == false)'
+    """
+    from nucleo_cli.errors import Exit
+    from nucleo_cli.workflows.trials import try_rules
+
+    tried = try_rules(context.cluster, context.app, _settings(context))
+    style = context.terminal.style
+    different = [each for each in tried if each.as_expected is False]
+    document = {
+        "app": context.app.name,
+        "trials": [{**asdict(each.trial), "result": each.result, "as_expected": each.as_expected} for each in tried],
+    }
+    marks = {True: style.green("✓"), False: style.red("✗"), None: style.yellow("?")}
+    cells = [(f"{each.trial.host}:{each.trial.port}", each.result, each.trial.why) for each in tried]
+
+    def text() -> str:
+        first, *lines = table(("TO", "RESULT", "WHY"), cells).splitlines()
+        marked = [f"{marks[each.as_expected]} {line}" for each, line in zip(tried, lines, strict=True)]
+        return "\n".join([f"  {style.dim(first)}", *marked])
+
+    context.terminal.show(document, text if tried else "")
+    if not tried:
+        context.terminal.note(f"nothing closes what {context.app.name} may connect to: there is nothing to try")
+    elif different:
+        context.terminal.note(f"{len(different)} of {len(tried)} are not as nucleo.yml says: is it deployed?")
+        return Exit.DIFFERENT
+    return None
 
 
 def install(context: Context) -> None:
@@ -48,4 +193,72 @@ def uninstall(context: Context, confirm: Confirm = None) -> None:
         )
 
 
-subcommands = {"install": install, "uninstall": uninstall}
+def _settings(context: Context) -> "Settings":
+    from nucleo_cli.workflows.settings import read_settings, with_back_end
+
+    return with_back_end(context.cluster, read_settings(context.cluster))
+
+
+def _rows(context: Context) -> "tuple[Row, ...]":
+    from nucleo_cli.network.backends import enforcing
+    from nucleo_cli.network.explain import explained
+
+    settings = _settings(context)
+    return explained(context.app, settings, enforcing(settings))
+
+
+def _table(context: Context, rows: "list[Row] | tuple[Row, ...]", nothing: str) -> None:
+    from nucleo_cli.network.backends import NAMES
+
+    mode = context.app.network.mode
+    document = {"app": context.app.name, "mode": mode, "rules": [asdict(row) for row in rows]}
+    cells = [(row.direction, row.peer, row.ports, row.why, NAMES[row.back_end]) for row in rows]
+    context.terminal.show(document, lambda: table(("", "PEER", "PORTS", "WHY", "BY"), cells) if rows else "")
+    if not rows:
+        context.terminal.note(f"{context.app.name} has {nothing} in nucleo.yml: every direction is open")
+
+
+def _flow_table(flows: "list[Flow]", app: str, style: Style) -> str:
+    head = ("LAST", "", "PEER", "PORT", "VERDICT", "CONNECTIONS", "BYTES", "RULE")
+    cells = [_cells(flow, app) for flow in flows]
+    first, *lines = table(head, cells).splitlines()
+    colored = [style.red(line) if flow.verdict == "denied" else line for line, flow in zip(lines, flows, strict=True)]
+    return "\n".join([style.dim(first), *colored])
+
+
+def _cells(flow: "Flow", app: str) -> tuple[str, ...]:
+    when = time.strftime("%H:%M:%S", time.localtime(flow.last))
+    port = f"{flow.port}/{flow.protocol.lower()}" if flow.port else flow.protocol.lower()
+    volume = _volume(flow.bytes_in + flow.bytes_out)
+    return when, flow.direction, _who(flow), port, flow.verdict, str(flow.connections), volume, _why(flow, app)
+
+
+def _line(flow: "Flow", app: str) -> str:
+    when, direction, peer, port, verdict, _, volume, why = _cells(flow, app)
+    arrow = "->" if direction == "out" else "<-"
+    return f"{when}  {flow.pod} {arrow} {peer} {port}  {verdict}  {volume}  {why}"
+
+
+def _who(flow: "Flow") -> str:
+    return flow.address if flow.kind == "address" else f"{flow.peer} ({flow.address})"
+
+
+def _why(flow: "Flow", app: str) -> str:
+    if flow.rule or flow.verdict == "allowed":
+        return flow.rule or "open"
+    ways = (app, flow.name) if flow.direction == "out" else (flow.name, app)
+    return f"no rule allows {ways[0]} to {ways[1]}:{flow.target}"
+
+
+def _volume(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return ""
+
+
+subcommands = {
+    **{"show": show, "explain": explain, "flows": flows, "learn": learn, "test": test},
+    **{"install": install, "uninstall": uninstall},
+}

@@ -152,7 +152,7 @@ def _items(app: App) -> Iterator[tuple[Item, str, str]]:
 
 
 def _unable(app: App, settings: Settings) -> Iterator[Problem]:
-    back_end = _back_end(settings)
+    back_end = enforcing(settings)
     for item, key, text in _items(app):
         if item not in CAN[back_end]:
             could = able({item})
@@ -176,7 +176,7 @@ def _switch(could: tuple[BackEnd, ...]) -> str:
     )
 
 
-def _back_end(settings: Settings) -> BackEnd:
+def enforcing(settings: Settings) -> BackEnd:
     if settings.network == "auto":
         raise AssertionError("the back end has to be found out before it is asked what it can do")
     return settings.network
@@ -184,7 +184,7 @@ def _back_end(settings: Settings) -> BackEnd:
 
 def _together(app: App, settings: Settings) -> Iterator[Problem]:
     """What each alone could be enforced, and not beside the rest."""
-    back_end, network = _back_end(settings), app.network
+    back_end, network = enforcing(settings), app.network
     named = next((each for each in network.outbound or () if isinstance(each.peer, DnsPeer)), None)
     if back_end == "cilium" and network.limits.egress and named:
         why = f'Cilium limits no pod whose names it follows, as "{named.text}" needs'

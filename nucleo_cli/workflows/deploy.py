@@ -31,6 +31,7 @@ from nucleo_cli.errors import NucleoError
 from nucleo_cli.network.backends import refuse
 from nucleo_cli.workflows.answer import first_answer
 from nucleo_cli.workflows.build import step_documents
+from nucleo_cli.workflows.drops import check_drops
 from nucleo_cli.workflows.history import History, is_healthy, mark_healthy, read_history, recover
 from nucleo_cli.workflows.lease import acquire
 from nucleo_cli.workflows.phases import Phase, recorded
@@ -45,10 +46,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How to deploy: wait for another deploy's lock, build without the step cache, seconds for the rollout."""
+    """How to deploy: wait for another deploy's lock, build without the step cache, release rules that would drop flows
+    which were seen, seconds for the rollout."""
 
     wait_lock: bool = False
     no_cache: bool = False
+    accept_drops: bool = False
     timeout: float | None = None
 
 
@@ -123,6 +126,8 @@ def _deploy(tools: "Tools", app: App, wish: Wish) -> Work[Deployed]:
             seen = "is not whole just now" if is_healthy(current) else "was not seen healthy yet"
             yield Notice(f"release {current.version} {seen}: watching it")
             return Deployed(app, (yield from resume(work, current)), where, changed=True)
+        if not wish.accept_drops:
+            yield from check_drops(tools.cluster, app, intent.settings, history.current)
         revision = yield from _release(work, intent, wish, _live(deployments))
         if where and history.current is None:
             yield from first_answer(where)

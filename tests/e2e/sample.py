@@ -41,7 +41,7 @@ scale: {{replicas: 1}}
 """
 
 # After which word the options go.
-_SUBCOMMANDS = {"config": 2}
+_SUBCOMMANDS = {"config": 2, "network": 2}
 
 
 @dataclass

@@ -25,7 +25,7 @@ def echo(kind: int, number: int) -> bytes:
 
 
 def ip(source: str, destination: str, protocol: int, payload: bytes, **options: bytes | int) -> bytes:
-    """An IP packet, of the version of its addresses. `options` of IPv4: `options`, `fragment`; of IPv6: `extensions`."""
+    """An IP packet of its addresses' version; `options` and `fragment` of IPv4, `extensions` and `first` of IPv6."""
     if ip_address(source).version == 6:
         return _ipv6(source, destination, protocol, payload, **options)  # type: ignore[arg-type]
     return _ipv4(source, destination, protocol, payload, **options)  # type: ignore[arg-type]
@@ -36,14 +36,18 @@ def frame(packet: bytes) -> bytes:
     return ETHERNET + struct.pack("!H", kind) + packet
 
 
-def _ipv4(source: str, destination: str, protocol: int, payload: bytes, options: bytes = b"", fragment: int = 0) -> bytes:
+def _ipv4(
+    source: str, destination: str, protocol: int, payload: bytes, options: bytes = b"", fragment: int = 0
+) -> bytes:
     words = 5 + len(options) // 4
     length = words * 4 + len(payload)
     head = struct.pack("!BBHHHBBH", 0x40 | words, 0, length, 1, fragment, 64, protocol, 0)
     return head + ip_address(source).packed + ip_address(destination).packed + options + payload
 
 
-def _ipv6(source: str, destination: str, protocol: int, payload: bytes, extensions: bytes = b"", first: int = -1) -> bytes:
+def _ipv6(
+    source: str, destination: str, protocol: int, payload: bytes, extensions: bytes = b"", first: int = -1
+) -> bytes:
     body = extensions + payload
     head = struct.pack("!IHBB", 6 << 28, len(body), protocol if first < 0 else first, 64)
     return head + ip_address(source).packed + ip_address(destination).packed + body

@@ -1,6 +1,5 @@
 """The pod firewall's programs in the kernel, on frames that BPF_PROG_TEST_RUN gives them."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,19 +11,11 @@ from nucleo_cli.agent.maps import Direction, Record, RecordKey, Verdict
 from tests.contract.network import frames
 from tests.contract.network.frames import ACK, FIN, ICMP, ICMPV6, RST, SCTP, SYN, TCP, UDP, frame, ip
 
-SOURCES = Path(__file__).parents[3] / "bpf_programs"
 POD, PEER, STRANGER = "10.96.0.2", "10.96.1.3", "203.0.113.9"
 POD6, PEER6 = "fd00::2", "fd00:1::3"
 BOTH = maps.POLICY_CLOSED_OUT | maps.POLICY_CLOSED_IN
 # In a test run nothing has written the pod's storage: its policy is 0, its number too.
 POLICY = 0
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bpf")
-    subprocess.run(["make", "-s", "-C", str(SOURCES), f"OUT={folder}"], check=True)
-    return folder
 
 
 class Firewall:
@@ -101,7 +92,12 @@ def test_a_rule_opens_its_address_and_port_and_the_way_back(
     firewall.allow(Direction.OUT, block, 7, (protocol, 80, 81))
     assert firewall.out(ip(pod, peer, protocol, segment(40000, 80))) == 1
     assert firewall.out(ip(pod, peer, protocol, segment(40000, 82))) == 0
-    assert firewall.into(ip(peer, pod, protocol, frames.tcp(80, 40000, SYN | ACK) if protocol == TCP else segment(80, 40000))) == 1
+    assert (
+        firewall.into(
+            ip(peer, pod, protocol, frames.tcp(80, 40000, SYN | ACK) if protocol == TCP else segment(80, 40000))
+        )
+        == 1
+    )
     assert firewall.into(ip(peer, pod, protocol, segment(80, 40001))) == 0
     found = {(key.port, key.direction, key.verdict, key.rule): one for key, one in firewall.records.items()}
     allowed = found[80, Direction.OUT, Verdict.ALLOWED, 7]
@@ -295,7 +291,9 @@ class TestNames:
         self.ask(asking, name, [(b"", 1, 30, bytes([198, 51, 100, 1]))])
         assert self.connects(asking, "198.51.100.1")
 
-    @pytest.mark.parametrize("name", ["example.org", "evil-example.org", "xapi.example.com", "api.example.com.evil.net"])
+    @pytest.mark.parametrize(
+        "name", ["example.org", "evil-example.org", "xapi.example.com", "api.example.com.evil.net"]
+    )
     def test_a_name_that_only_looks_like_it(self, asking: Firewall, name: str) -> None:
         self.ask(asking, name, [(b"", 1, 30, bytes([198, 51, 100, 1]))])
         assert not self.connects(asking, "198.51.100.1")

@@ -1,0 +1,245 @@
+"""Rules in force on processes of network namespaces, as they are on the pods of a node."""
+
+import errno
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nucleo_cli.agent import maps
+from nucleo_cli.agent.enforcer import Enforcer, Member, remove
+from nucleo_cli.agent.maps import Verdict
+from nucleo_cli.agent.rules import compiled as compile_rules
+from nucleo_cli.agent.rules import policy_number
+from tests.contract.network.conftest import Pod
+from tests.unit.agent.worlds import Json, network, tcp, world
+
+POLICY = policy_number("shop", "shop")
+SERVER = """
+import socket, sys, threading
+def tcp(family, port):
+    listener = socket.create_server(("", port), family=family)
+    while True:
+        one, _ = listener.accept()
+        one.sendall(b"hello")
+        one.close()
+def udp(port):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("", port))
+    while True:
+        data, whom = s.recvfrom(2000)
+        s.sendto(data, whom)
+for port in map(int, sys.argv[1:]):
+    threading.Thread(target=tcp, args=(socket.AF_INET, port), daemon=True).start()
+    threading.Thread(target=udp, args=(port,), daemon=True).start()
+socket.create_server(("::", 9999), family=socket.AF_INET6)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+# Prints, for each HOST:PORT, what came or the errno.
+CLIENT = """
+import socket, sys
+for each in sys.argv[1:]:
+    host, _, port = each.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=2) as s:
+            print(s.recv(5).decode())
+    except OSError as error:
+        print(error.errno or type(error).__name__)
+"""
+UDP_CLIENT = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(2)
+for each in sys.argv[1:]:
+    host, _, port = each.rpartition(":")
+    try:
+        s.sendto(b"hello", (host, int(port)))
+        print(s.recv(5).decode())
+    except OSError as error:
+        print(error.errno or type(error).__name__)
+"""
+# Asks again and again until its input ends; prints how many answers there were and the longest wait for one.
+ASKING = """
+import select, socket, sys, time
+host, port = sys.argv[1], int(sys.argv[2])
+good = bad = 0
+print("ready", flush=True)
+while not select.select([sys.stdin], [], [], 0)[0]:
+    try:
+        with socket.create_connection((host, port), timeout=5) as s:
+            good += s.recv(5) == b"hello"
+    except OSError:
+        bad += 1
+print(good, bad)
+"""
+EPERM = str(errno.EPERM)
+
+
+def allow(address: str, *ports: int, **more: Any) -> Json:
+    rule: Json = {"rule": f"cidr:{address}", "cidr": {"block": address}}
+    return network([{**rule, "ports": [tcp(port) for port in ports]} if ports else rule], **more)
+
+
+def answers(pod: Pod, *addresses: str, client: str = CLIENT) -> list[str]:
+    return pod.python(client, *addresses).split()
+
+
+@pytest.fixture
+def enforcer(compiled: Path, pins: Path) -> Enforcer:
+    return Enforcer(compiled, pins / "nucleo")
+
+
+@pytest.fixture
+def server(pods: tuple[Pod, Pod]) -> Pod:
+    started = pods[1].start("python3", "-u", "-c", SERVER, "80", "81")
+    assert started.stdout is not None
+    assert started.stdout.readline() == "ready\n"
+    return pods[1]
+
+
+@pytest.fixture
+def client(pods: tuple[Pod, Pod]) -> Pod:
+    return pods[0]
+
+
+def put(enforcer: Enforcer, pod: Pod, rules: Json) -> None:
+    enforcer.write(compile_rules(rules, world(), enforcer.known_names(POLICY)))
+    enforcer.attach(Member(f"uid-{pod.name}", POLICY, pod.cgroup))
+
+
+def test_what_no_rule_allows_fails_at_once(enforcer: Enforcer, client: Pod, server: Pod) -> None:
+    assert answers(client, f"{server.address}:80", f"{server.address}:81") == ["hello", "hello"]
+    put(enforcer, client, allow(server.address + "/32", 80))
+    closed = (f"{server.address}:81", "203.0.113.9:443", "fd99::2:9999", "127.0.0.1:1")
+    assert answers(client, f"{server.address}:80", *closed) == ["hello", EPERM, EPERM, EPERM, EPERM]
+    kept = {(key.port, key.verdict) for key in map(maps.record_key, enforcer.maps["records"].keys())}
+    assert {(80, Verdict.ALLOWED), (81, Verdict.DENIED), (443, Verdict.DENIED)} <= kept
+
+
+def test_udp_too(enforcer: Enforcer, client: Pod, server: Pod) -> None:
+    ports = [{"protocol": "UDP", "first": 80, "last": 80}]
+    rules = network([{"rule": "r", "cidr": {"block": f"{server.address}/32"}, "ports": ports}])
+    put(enforcer, client, rules)
+    found = answers(client, f"{server.address}:80", f"{server.address}:81", client=UDP_CLIENT)
+    assert found == ["hello", EPERM]
+
+
+def test_who_may_come_in(enforcer: Enforcer, client: Pod, server: Pod) -> None:
+    inbound = [{"rule": "r", "cidr": {"block": f"{client.address}/32"}, "ports": [tcp(80)]}]
+    put(enforcer, server, network(ingress=inbound))
+    assert answers(client, f"{server.address}:80") == ["hello"]
+    assert answers(client, f"{server.address}:81") == ["TimeoutError"]
+    put(enforcer, server, network(egress=[], ingress=[]))
+    assert answers(client, f"{server.address}:80") == ["TimeoutError"]
+
+
+def test_an_app_with_rules_for_both_ways_answers_whom_it_lets_in(enforcer: Enforcer, client: Pod, server: Pod) -> None:
+    inbound = [{"rule": "r", "cidr": {"block": f"{client.address}/32"}}]
+    put(enforcer, server, network(egress=[], ingress=inbound))
+    assert answers(client, f"{server.address}:80") == ["hello"]
+    assert answers(client, f"{server.address}:80", client=UDP_CLIENT) == ["hello"]
+
+
+def test_what_is_attached_outlives_who_attached_it(compiled: Path, pins: Path, client: Pod, server: Pod) -> None:
+    program = (
+        "import sys, json, time; from pathlib import Path; from nucleo_cli.agent.enforcer import *;"
+        "from nucleo_cli.agent.rules import compiled; from tests.unit.agent.worlds import world;"
+        "e = Enforcer(Path(sys.argv[1]), Path(sys.argv[2])); rules = compiled(json.loads(sys.argv[3]), world());"
+        "e.write(rules); e.attach(Member('uid', rules.policy, Path(sys.argv[4])));"
+        "print('ready', flush=True); time.sleep(60)"
+    )
+    rules = json.dumps(allow(f"{server.address}/32", 80))
+    argv = [sys.executable, "-c", program, str(compiled), str(pins / "nucleo"), rules, str(client.cgroup)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as agent:
+        assert agent.stdout is not None
+        assert agent.stdout.readline() == "ready\n"
+        agent.send_signal(signal.SIGKILL)
+    wanted = ["hello", EPERM]
+    assert answers(client, f"{server.address}:80", f"{server.address}:81") == wanted
+    again = Enforcer(compiled, pins / "nucleo")
+    assert answers(client, f"{server.address}:80", f"{server.address}:81") == wanted
+    again.write(compile_rules(allow(f"{server.address}/32", 81), world()))
+    assert answers(client, f"{server.address}:80", f"{server.address}:81") == [EPERM, "hello"]
+    remove(pins / "nucleo")
+    assert answers(client, f"{server.address}:80", f"{server.address}:81") == ["hello", "hello"]
+
+
+def test_no_request_is_lost_while_rules_and_programs_change(
+    compiled: Path, enforcer: Enforcer, client: Pod, server: Pod, pins: Path
+) -> None:
+    asking = client.start("python3", "-u", "-c", ASKING, server.address, "80")
+    assert asking.stdout is not None
+    assert asking.stdout.readline() == "ready\n"
+    put(enforcer, client, allow(f"{server.address}/32", 80))
+    for port in range(100, 140):
+        enforcer.write(compile_rules(allow("10.99.0.0/24", 80, port), world()))
+        enforcer.write(compile_rules(allow(f"{server.address}/32", 80), world()))
+    for _ in range(3):
+        again = Enforcer(compiled, pins / "nucleo")
+        again.write(compile_rules(allow(f"{server.address}/32", 80), world()))
+        again.attach(Member(f"uid-{client.name}", POLICY, client.cgroup))
+    good, bad = asking.communicate("\n", timeout=30)[0].split()
+    assert int(good) > 100
+    assert bad == "0"
+
+
+def test_a_connection_ends_when_its_rule_goes(enforcer: Enforcer, client: Pod, server: Pod) -> None:
+    put(enforcer, client, allow(f"{server.address}/32", 80))
+    asking = client.start("python3", "-u", "-c", ASKING, server.address, "80")
+    assert asking.stdout is not None
+    assert asking.stdout.readline() == "ready\n"
+    time.sleep(0.3)
+    enforcer.write(compile_rules(network([]), world()))
+    time.sleep(0.3)
+    good, bad = map(int, asking.communicate("\n", timeout=30)[0].split())
+    assert good > 0
+    assert bad > 0
+
+
+def test_letting_go_of_a_pod_leaves_nothing(enforcer: Enforcer, client: Pod, server: Pod, pins: Path) -> None:
+    put(enforcer, client, allow(f"{server.address}/32", 80))
+    assert answers(client, f"{server.address}:81") == [EPERM]
+    assert enforcer.keep_only(set()) == [f"uid-{client.name}"]
+    enforcer.forget(POLICY)
+    assert answers(client, f"{server.address}:81") == ["hello"]
+    enforcer.sweep(set())
+    for name in ("peers", "ports", "policies", "names", "name_ports"):
+        assert not list(enforcer.maps[name].keys()), name
+    assert shutil.which("bpftool") is None or "uid-" not in _attached(client.cgroup)
+    remove(pins / "nucleo")
+    assert not (pins / "nucleo").exists()
+
+
+def _attached(cgroup: Path) -> str:
+    return subprocess.run(
+        ["bpftool", "cgroup", "show", str(cgroup)], capture_output=True, text=True, check=False
+    ).stdout
+
+
+def test_five_hundred_rules(enforcer: Enforcer, client: Pod, server: Pod) -> None:
+    blocks = [f"172.{16 + each // 256}.{each % 256}.0/24" for each in range(500)]
+    peers = [{"rule": f"cidr:{block}", "cidr": {"block": block}, "ports": [tcp(443)]} for block in blocks]
+    put(
+        enforcer,
+        client,
+        network([*peers, {"rule": "r", "cidr": {"block": f"{server.address}/32"}, "ports": [tcp(80)]}]),
+    )
+    assert answers(client, f"{server.address}:80", f"{server.address}:81") == ["hello", EPERM]
+
+
+def test_the_health_of_connections(enforcer: Enforcer, client: Pod, server: Pod) -> None:
+    put(enforcer, client, allow(f"{server.address}/32", 80))
+    assert answers(client, *[f"{server.address}:80"] * 5) == ["hello"] * 5
+    found = list(enforcer.maps["health"].items())
+    assert len(found) == 1
+    key, value = found[0]
+    assert key[4:20] == maps.address(server.address)
+    assert key[20:22] == (80).to_bytes(2, "big")
+    assert sum(memoryview(value).cast("Q")[:32]) >= 5
