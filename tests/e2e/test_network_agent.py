@@ -1,0 +1,259 @@
+"""The agent on a real cluster: installed, killed, taken away, upgraded and removed, with apps under its rules."""
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e.api import Api, Json
+from tests.e2e.conftest import AppFactory
+from tests.e2e.sample import Sample
+from tests.installed import CONTEXT, Nucleo, Result
+
+SYSTEM = "/api/v1/namespaces/nucleo-system"
+DAEMON_SET = "/apis/apps/v1/namespaces/nucleo-system/daemonsets/nucleo-agent"
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/appnetworks.nucleo.io"
+NETWORKS = "/apis/nucleo.io/v1alpha1/appnetworks"
+SELECTOR = "app.kubernetes.io/name=nucleo-agent"
+
+# Connects to hosts for some seconds, again and again, and prints how often each attempt ended how.
+PROBE = """\
+import collections, json, socket, sys, time
+
+seconds, *hosts = sys.argv[1:]
+end = time.monotonic() + float(seconds)
+counts = collections.Counter()
+while True:
+    for host in hosts:
+        try:
+            socket.create_connection((host, 8080), timeout=5).close()
+            counts[host + " open"] += 1
+        except OSError as error:
+            counts[host + " " + type(error).__name__] += 1
+    if time.monotonic() > end:
+        break
+    time.sleep(0.01)
+print(json.dumps(counts))
+"""
+# What a node's BPF file system holds of Nucleo.
+LOOK = "import os; print(sorted(name for name in os.listdir('/sys/fs/bpf') if name.startswith('nucleo')))"
+
+
+def eventually(look: Callable[[], Any], seconds: float = 120) -> Any:
+    """What `look` finds, as soon as it is something."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, f"{look} finds nothing"
+        time.sleep(0.1)
+    return found
+
+
+def agents(api: Api) -> list[Json]:
+    """The pods of the agent that are not on their way out."""
+    found = api.items(f"{SYSTEM}/pods", labelSelector=SELECTOR)
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+
+def is_ready(pod: Json) -> bool:
+    conditions = pod.get("status", {}).get("conditions", ())
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def all_ready(api: Api, besides: Collection[str] = ()) -> bool:
+    """Whether every node has an agent that is ready, and none of those is in `besides`."""
+    status: Json = api.get(DAEMON_SET).get("status", {})
+    pods = agents(api)
+    return (
+        bool(pods)
+        and len(pods) == status.get("desiredNumberScheduled")
+        and all(is_ready(pod) and pod["metadata"]["uid"] not in besides for pod in pods)
+    )
+
+
+def uids(api: Api) -> set[str]:
+    return {pod["metadata"]["uid"] for pod in agents(api)}
+
+
+class Caller:
+    """An app that may reach the app `friend`, and not the app `stranger`."""
+
+    def __init__(self, app: Sample, friend: Sample, stranger: Sample) -> None:
+        self.app, self.friend, self.stranger = app, friend, stranger
+        self.hosts = tuple(f"{each.name}.{each.namespace}" for each in (friend, stranger))
+
+    def words(self, seconds: float) -> tuple[str, ...]:
+        return ("exec", "-C", str(self.app.directory), "--", "python3", "-c", PROBE, str(seconds), *self.hosts)
+
+    def counted(self, result: Result) -> dict[str, int]:
+        return json.loads(result.expect(0).stdout)
+
+    def probe(self, seconds: float = 0) -> dict[str, int]:
+        return self.counted(self.app.nucleo(*self.words(seconds)))
+
+    def expect_rules(self, counts: dict[str, int]) -> None:
+        """Every allowed connection came about, and every other one was refused at once."""
+        assert set(counts) == {f"{self.hosts[0]} open", f"{self.hosts[1]} PermissionError"}, counts
+
+
+@pytest.fixture(scope="module")
+def installed(cluster: str, nucleo: Nucleo, api: Api) -> Iterator[Result]:
+    """The agent on the cluster; it is gone afterwards."""
+    yield nucleo("network", "install", "--json").expect(0)
+    if api.get(CRD):
+        nucleo("network", "uninstall", "--confirm", CONTEXT).expect(0)
+
+
+@pytest.fixture(scope="module")
+def caller(installed: Result, app_factory: AppFactory) -> Caller:
+    friend, stranger, app = app_factory("friend"), app_factory("stranger"), app_factory("caller")
+    friend.deploy()
+    stranger.deploy()
+    app.configure(f'network: {{to: ["app:{friend.namespace}/{friend.name}"]}}')
+    app.deploy()
+    return Caller(app, friend, stranger)
+
+
+@pytest.fixture
+def no_agent(api: Api) -> Iterator[None]:
+    """The agent is nowhere, as if every one of its pods could not start."""
+
+    def select(value: str | None) -> None:
+        selector = {"nucleo.io/nowhere": value}
+        api.patch(DAEMON_SET, {"spec": {"template": {"spec": {"nodeSelector": selector}}}})
+
+    select("true")
+    eventually(lambda: not api.items(f"{SYSTEM}/pods", labelSelector=SELECTOR))
+    yield
+    select(None)
+    eventually(lambda: all_ready(api))
+
+
+def test_it_says_what_it_has_installed(installed: Result, api: Api) -> None:
+    assert installed.json["nodes"] == installed.json["ready"] == len(api.items("/api/v1/nodes"))
+    (image,) = {each["image"] for pod in agents(api) for each in pod["spec"]["containers"]}
+    assert image == installed.json["image"]
+
+
+def test_it_may_do_only_what_it_has_to(installed: Result, api: Api) -> None:
+    (container,) = api.get(DAEMON_SET)["spec"]["template"]["spec"]["containers"]
+    security = container["securityContext"]
+    assert security["readOnlyRootFilesystem"]
+    assert "privileged" not in security
+    assert security["capabilities"]["drop"] == ["ALL"]
+    assert security["capabilities"]["add"] in (["BPF", "NET_ADMIN", "PERFMON"], ["SYS_ADMIN"])
+    assert "ports" not in container
+
+
+def test_the_same_again_starts_nothing(installed: Result, nucleo: Nucleo, api: Api) -> None:
+    before = uids(api)
+    again = nucleo("network", "install", "--json").expect(0)
+    assert again.json == installed.json
+    assert uids(api) == before
+
+
+def test_the_allowed_is_open_and_all_else_is_refused_at_once(caller: Caller) -> None:
+    caller.expect_rules(caller.probe())
+
+
+def test_the_rules_say_that_they_are_in_force(caller: Caller, api: Api) -> None:
+    def status() -> Any:
+        (network,) = [each for each in api.items(NETWORKS) if each["metadata"]["name"] == caller.app.name]
+        conditions = network.get("status", {}).get("conditions", ())
+        return [each for each in conditions if each["type"] == "Ready" and each["status"] == "True"]
+
+    eventually(status)
+
+
+def test_an_agent_that_is_killed_changes_nothing(caller: Caller, api: Api) -> None:
+    nucleo, before = caller.app.nucleo, uids(api)
+    with nucleo.start(*caller.words(15)) as running:
+        time.sleep(1)
+        for pod in agents(api):
+            api.delete(f"{SYSTEM}/pods/{pod['metadata']['name']}?gracePeriodSeconds=0")
+        eventually(lambda: all_ready(api, before))
+        caller.expect_rules(caller.counted(nucleo.end(running)))
+    caller.expect_rules(caller.probe())
+
+
+def test_an_upgrade_has_no_gap(caller: Caller, api: Api) -> None:
+    nucleo, before = caller.app.nucleo, uids(api)
+    template = {"metadata": {"annotations": {"nucleo.io/test": uuid4().hex}}}
+    with nucleo.start(*caller.words(15)) as running:
+        time.sleep(1)
+        api.patch(DAEMON_SET, {"spec": {"template": template}})
+        eventually(lambda: all_ready(api, before))
+        caller.expect_rules(caller.counted(nucleo.end(running)))
+    caller.expect_rules(caller.probe())
+
+
+def test_without_an_agent_the_rules_hold_and_new_pods_wait(caller: Caller, api: Api, no_agent: None) -> None:
+    caller.expect_rules(caller.probe())
+    pods = f"/api/v1/namespaces/{caller.app.namespace}/pods"
+    (old,) = api.items(pods)
+    api.delete(f"{pods}/{old['metadata']['name']}?gracePeriodSeconds=0")
+
+    def waits() -> list[Json]:
+        fresh = [pod for pod in api.items(pods) if pod["metadata"]["uid"] != old["metadata"]["uid"]]
+        return [
+            pod
+            for pod in fresh
+            if any("running" in each["state"] for each in pod["status"].get("initContainerStatuses", ()))
+        ]
+
+    eventually(waits)
+    for _ in range(10):
+        time.sleep(0.3)
+        (pod,) = waits()
+        assert pod["status"]["phase"] == "Pending"
+        assert all("running" not in each["state"] for each in pod["status"]["containerStatuses"])
+
+
+def test_those_pods_go_on_when_it_is_back(caller: Caller, api: Api) -> None:
+    pods = f"/api/v1/namespaces/{caller.app.namespace}/pods"
+    eventually(lambda: [pod for pod in api.items(pods) if is_ready(pod)])
+    caller.expect_rules(caller.probe())
+
+
+class TestUninstall:
+    def test_it_asks(self, caller: Caller, nucleo: Nucleo, api: Api) -> None:
+        refused = nucleo("network", "uninstall", "--json")
+        assert refused.code == 2
+        assert "1 app will be open" in refused.json["error"]
+        assert api.get(DAEMON_SET)
+
+    def test_nothing_is_left(self, caller: Caller, nucleo: Nucleo, api: Api) -> None:
+        done = nucleo("network", "uninstall", "--confirm", CONTEXT, "--json").expect(0)
+        assert done.json["apps"] == [{"app": caller.app.name, "namespace": caller.app.namespace}]
+        assert not api.get(CRD)
+        assert not api.get(DAEMON_SET)
+        for kind in ("clusterroles", "clusterrolebindings"):
+            assert not api.get(f"/apis/rbac.authorization.k8s.io/v1/{kind}/nucleo-agent")
+        assert not api.items(f"{SYSTEM}/secrets", labelSelector="owner=helm,name=nucleo-agent")
+        assert not api.items("/apis/coordination.k8s.io/v1/namespaces/nucleo-system/leases")
+        labels = api.get(SYSTEM)["metadata"]["labels"]
+        assert "pod-security.kubernetes.io/enforce" not in labels
+        eventually(lambda: not api.items(f"{SYSTEM}/pods", labelSelector=SELECTOR))
+
+    def test_no_program_judges_any_more(self, caller: Caller) -> None:
+        assert set(caller.probe()) == {f"{host} open" for host in caller.hosts}
+
+    def test_nothing_is_pinned(self, caller: Caller, api: Api) -> None:
+        pods = f"/api/v1/namespaces/{caller.friend.namespace}/pods"
+        image = api.items(pods)[0]["spec"]["containers"][0]["image"]
+        container: Json = {
+            "name": "look",
+            "image": image,
+            "command": ["python3", "-c", LOOK],
+            "volumeMounts": [{"name": "bpf", "mountPath": "/sys/fs/bpf", "readOnly": True}],
+        }
+        volume: Json = {"name": "bpf", "hostPath": {"path": "/sys/fs/bpf"}}
+        spec: Json = {"restartPolicy": "Never", "containers": [container], "volumes": [volume]}
+        api.create(pods, {"metadata": {"name": "look"}, "spec": spec})
+        eventually(lambda: api.get(f"{pods}/look").get("status", {}).get("phase") in ("Succeeded", "Failed"))
+        assert api.text(f"{pods}/look/log").strip() == "[]"
+
+    def test_again_there_is_nothing_to_remove(self, nucleo: Nucleo, caller: Caller) -> None:
+        assert nucleo("network", "uninstall", "--confirm", CONTEXT, "--json").expect(6).json["code"] == "not-found"
