@@ -3,16 +3,16 @@ _nucleo() {
   local word="${COMP_WORDS[COMP_CWORD]}" path="" words="" i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "$path ${COMP_WORDS[i]}" in
-      " init"|" validate"|" plan"|" build"|" deploy"|" releases"|" rollback"|" ps"|" scale"|" restart"|" logs"|" run"|" exec"|" open"|" metrics"|" config"|" config list"|" config get"|" config set"|" config unset"|" apps"|" platforms"|" platforms list"|" platforms show"|" destroy"|" doctor"|" cluster"|" cluster up"|" cluster down"|" cluster status"|" cluster use"|" cluster configure"|" network"|" network install"|" network uninstall"|" completion"|" version") path="$path ${COMP_WORDS[i]}" ;;
+      " init"|" validate"|" plan"|" build"|" deploy"|" releases"|" rollback"|" ps"|" scale"|" restart"|" logs"|" run"|" exec"|" open"|" metrics"|" config"|" config list"|" config get"|" config set"|" config unset"|" network"|" network show"|" network explain"|" network flows"|" network learn"|" network test"|" network install"|" network uninstall"|" apps"|" platforms"|" platforms list"|" platforms show"|" destroy"|" doctor"|" cluster"|" cluster up"|" cluster down"|" cluster status"|" cluster use"|" cluster configure"|" completion"|" version") path="$path ${COMP_WORDS[i]}" ;;
     esac
   done
   case "$path" in
-    "") words="init validate plan build deploy releases rollback ps scale restart logs run exec open metrics config apps platforms destroy doctor cluster network completion version --help --version" ;;
+    "") words="init validate plan build deploy releases rollback ps scale restart logs run exec open metrics config network apps platforms destroy doctor cluster completion version --help --version" ;;
     " init") words="--app --directory --env --help --json --no-color --no-input --platform --quiet --timeout" ;;
     " validate") words="--app --directory --env --help --json --no-color --no-input --quiet --schema --timeout" ;;
     " plan") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " build") words="--app --directory --env --help --json --no-cache --no-color --no-input --quiet --shell --timeout" ;;
-    " deploy") words="--app --directory --env --help --json --no-cache --no-color --no-input --quiet --timeout --wait-lock" ;;
+    " deploy") words="--accept-drops --app --directory --env --help --json --no-cache --no-color --no-input --quiet --timeout --wait-lock" ;;
     " releases") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " rollback") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout --wait-lock" ;;
     " ps") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
@@ -28,6 +28,14 @@ _nucleo() {
     " config get") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " config set") words="--app --directory --env --help --json --no-color --no-input --quiet --secret --timeout" ;;
     " config unset") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
+    " network") words="show explain flows learn test install uninstall --help" ;;
+    " network show") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
+    " network explain") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
+    " network flows") words="--app --directory --dropped --env --follow --help --json --no-color --no-input --quiet --since --timeout --to" ;;
+    " network learn") words="--app --directory --env --help --json --no-color --no-input --quiet --since --timeout --write" ;;
+    " network test") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
+    " network install") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
+    " network uninstall") words="--app --confirm --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " apps") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " platforms") words="list show --help" ;;
     " platforms list") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
@@ -40,9 +48,6 @@ _nucleo() {
     " cluster status") words="--app --directory --env --follow --help --json --logs --name --no-color --no-input --quiet --tail --timeout" ;;
     " cluster use") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " cluster configure") words="--app --architectures --base-domain --directory --env --gateway --help --http-port --ingress-class --ingress-from --json --network --no-color --no-input --platform-images --quiet --registry --registry-pull --routes --sysctls --timeout" ;;
-    " network") words="install uninstall --help" ;;
-    " network install") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
-    " network uninstall") words="--app --confirm --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " completion") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " version") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
   esac

@@ -101,6 +101,13 @@ class Locked(NucleoError):
     exit = Exit.LOCKED
 
 
+class DropsFound(NucleoError):
+    """The network rules of nucleo.yml would drop flows that were seen; `details["flows"]` lists them."""
+
+    code = "would-drop"
+    exit = Exit.DIFFERENT
+
+
 class Conflict(NucleoError):
     """Somebody else changed the object in between; read it again and retry."""
 

@@ -36,7 +36,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("open", "Open the app's URL in the browser."),
         Entry("metrics", "Show CPU and memory of each pod against request and limit."),
         Entry("config", "Read and change the app's config vars and secrets."),
-        Entry("network", "Show, try and learn the app's network rules; install what enforces them."),
+        Entry("network", "Show, try and learn network rules; install what enforces them."),
     ),
     "Manage": (
         Entry("apps", "List the apps on the cluster."),

@@ -259,6 +259,11 @@ def _volume(size: float) -> str:
 
 
 subcommands = {
-    **{"show": show, "explain": explain, "flows": flows, "learn": learn, "test": test},
-    **{"install": install, "uninstall": uninstall},
+    "show": show,
+    "explain": explain,
+    "flows": flows,
+    "learn": learn,
+    "test": test,
+    "install": install,
+    "uninstall": uninstall,
 }

@@ -11,7 +11,7 @@ from nucleo_cli.domain.events import Warned, Work
 from nucleo_cli.domain.flows import Flow
 from nucleo_cli.domain.release import Revision
 from nucleo_cli.domain.settings import Settings
-from nucleo_cli.errors import Exit, NotFound, NucleoError
+from nucleo_cli.errors import DropsFound, NotFound, NucleoError
 from nucleo_cli.network.drops import dropped
 from nucleo_cli.network.learn import rule_for
 from nucleo_cli.network.rendered import rendered
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
 _WEEK_SECONDS = 7 * 24 * 3600
 _SHOWN = 10
-
-
-class DropsFound(NucleoError):
-    """The rules of nucleo.yml would drop flows that were seen in the last week."""
-
-    code = "would-drop"
-    exit = Exit.DIFFERENT
 
 
 def check_drops(cluster: Cluster, app: App, settings: Settings, current: Revision | None) -> Work[None]:

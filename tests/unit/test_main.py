@@ -22,6 +22,7 @@ from nucleo_cli.errors import (
     BuildFailed,
     ConfigInvalid,
     Conflict,
+    DropsFound,
     Exit,
     Interrupted,
     Locked,
@@ -79,6 +80,7 @@ ERRORS: list[tuple[type[NucleoError], int, str]] = [
     (NotAllowed, 7, "not-allowed"),
     (Unreachable, 8, "unreachable"),
     (Locked, 9, "locked"),
+    (DropsFound, 10, "would-drop"),
     (Conflict, 1, "conflict"),
     (TimedOut, 11, "timed-out"),
 ]
@@ -353,4 +355,8 @@ def test_each_error_class_is_in_this_files_table() -> None:
     def find(kind: type[NucleoError]) -> set[str]:
         return {kind.__name__}.union(*map(find, kind.__subclasses__()))
 
-    assert find(NucleoError) - {kind.__name__ for kind, _, _ in ERRORS} <= {"NucleoInterrupted", "StepFailed"}
+    assert find(NucleoError) - {kind.__name__ for kind, _, _ in ERRORS} <= {
+        "NucleoInterrupted",
+        "StepFailed",
+        "BpfError",
+    }
