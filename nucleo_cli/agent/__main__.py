@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,9 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"error: {error}\n")
         for line in getattr(error, "details", {}).get("verifier", ()):
             sys.stderr.write(f"  | {line}\n")
+        return 1
+    except Exception:
+        sys.stderr.write(traceback.format_exc())
         return 1
     return 0
 

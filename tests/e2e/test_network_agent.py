@@ -38,8 +38,8 @@ while True:
     time.sleep(0.01)
 print(json.dumps(counts))
 """
-# What a node's BPF file system holds of Nucleo.
-LOOK = "import os; print(sorted(name for name in os.listdir('/sys/fs/bpf') if name.startswith('nucleo')))"
+# What a node's BPF file system holds of Nucleo, and what the agent keeps on its disk.
+LOOK = "import os; print([each for each in os.listdir('/sys/fs/bpf') if 'nucleo' in each] + os.listdir('/state'))"
 
 
 def eventually(look: Callable[[], Any], seconds: float = 120) -> Any:
@@ -221,12 +221,12 @@ class TestUninstall:
     def test_it_asks(self, caller: Caller, nucleo: Nucleo, api: Api) -> None:
         refused = nucleo("network", "uninstall", "--json")
         assert refused.code == 2
-        assert "1 app will be open" in refused.json["error"]
+        assert "will be open to everybody" in refused.json["error"]
         assert api.get(DAEMON_SET)
 
     def test_nothing_is_left(self, caller: Caller, nucleo: Nucleo, api: Api) -> None:
         done = nucleo("network", "uninstall", "--confirm", CONTEXT, "--json").expect(0)
-        assert done.json["apps"] == [{"app": caller.app.name, "namespace": caller.app.namespace}]
+        assert {"app": caller.app.name, "namespace": caller.app.namespace} in done.json["apps"]
         assert not api.get(CRD)
         assert not api.get(DAEMON_SET)
         for kind in ("clusterroles", "clusterrolebindings"):
@@ -240,17 +240,23 @@ class TestUninstall:
     def test_no_program_judges_any_more(self, caller: Caller) -> None:
         assert set(caller.probe()) == {f"{host} open" for host in caller.hosts}
 
-    def test_nothing_is_pinned(self, caller: Caller, api: Api) -> None:
+    def test_nothing_is_pinned_and_nothing_kept(self, caller: Caller, api: Api) -> None:
         pods = f"/api/v1/namespaces/{caller.friend.namespace}/pods"
         image = api.items(pods)[0]["spec"]["containers"][0]["image"]
         container: Json = {
             "name": "look",
             "image": image,
             "command": ["python3", "-c", LOOK],
-            "volumeMounts": [{"name": "bpf", "mountPath": "/sys/fs/bpf", "readOnly": True}],
+            "volumeMounts": [
+                {"name": "bpf", "mountPath": "/sys/fs/bpf", "readOnly": True},
+                {"name": "state", "mountPath": "/state", "readOnly": True},
+            ],
         }
-        volume: Json = {"name": "bpf", "hostPath": {"path": "/sys/fs/bpf"}}
-        spec: Json = {"restartPolicy": "Never", "containers": [container], "volumes": [volume]}
+        volumes: list[Json] = [
+            {"name": "bpf", "hostPath": {"path": "/sys/fs/bpf"}},
+            {"name": "state", "hostPath": {"path": "/var/lib/nucleo/agent", "type": "DirectoryOrCreate"}},
+        ]
+        spec: Json = {"restartPolicy": "Never", "containers": [container], "volumes": volumes}
         api.create(pods, {"metadata": {"name": "look"}, "spec": spec})
         eventually(lambda: api.get(f"{pods}/look").get("status", {}).get("phase") in ("Succeeded", "Failed"))
         assert api.text(f"{pods}/look/log").strip() == "[]"
