@@ -119,16 +119,18 @@ def own_crd() -> Json:
 def registered(api: Cluster, cilium_crds: list[Json], own_crd: Json) -> Iterator[list[Json]]:
     """All CRDs on the cluster; those that were not there before are removed in the end."""
     made: list[str] = []
-    for crd in (*cilium_crds, own_crd):
-        name = crd["metadata"]["name"]
-        try:
-            api.get(f"{CRDS}/{name}")
-        except NotFound:
-            made.append(name)
-            api.create(CRDS, crd, fieldValidation="Strict")
-    yield [_established(api, crd["metadata"]["name"]) for crd in (*cilium_crds, own_crd)]
-    for name in made:
-        api.delete(f"{CRDS}/{name}")
+    crds = (*cilium_crds, own_crd)
+    try:
+        for name, crd in ((each["metadata"]["name"], each) for each in crds):
+            try:
+                api.get(f"{CRDS}/{name}")
+            except NotFound:
+                made.append(name)
+                api.create(CRDS, crd, fieldValidation="Strict")
+        yield [_established(api, each["metadata"]["name"]) for each in crds]
+    finally:
+        for name in made:
+            api.delete(f"{CRDS}/{name}")
 
 
 def _established(api: Cluster, name: str) -> Json:
