@@ -19,6 +19,7 @@ from nucleo_cli.charts.values import values
 from nucleo_cli.config.rules import parse_rule
 from nucleo_cli.domain.app import App, Port, Process
 from nucleo_cli.domain.build import Image
+from nucleo_cli.domain.documents import parts
 from nucleo_cli.domain.network import HttpRule, Limits, Network, Rule
 from nucleo_cli.domain.release import Facts
 from nucleo_cli.domain.settings import BackEnd, Settings
@@ -138,7 +139,7 @@ def _established(api: Cluster, name: str) -> Json:
     until = time.monotonic() + 60
     while True:
         found = api.get(f"{CRDS}/{name}")
-        conditions = {each["type"]: each["status"] for each in found.get("status", {}).get("conditions") or []}
+        conditions = {each["type"]: each["status"] for each in parts(found, "status", "conditions")}
         if conditions.get("Established") == "True" and _is_served(api, found):
             return found
         assert time.monotonic() < until, conditions
