@@ -16,8 +16,8 @@ from nucleo_cli.agent import maps
 from nucleo_cli.agent.cgroups import Pods
 from nucleo_cli.agent.enforcer import Enforcer, Member
 from nucleo_cli.agent.flows import Flows, Subject
-from nucleo_cli.agent.libbpf import Ring
-from nucleo_cli.agent.rules import compiled, pod_number, policy_number
+from nucleo_cli.agent.libbpf import BpfError, Ring
+from nucleo_cli.agent.rules import compiled, hosts, pod_number, policy_number
 from nucleo_cli.agent.watching import News, Watches
 from nucleo_cli.agent.world import Json, World, key
 from nucleo_cli.domain.documents import labels, parts
@@ -36,7 +36,7 @@ KINDS = {
 }
 # News that come together are looked at together; a pod has its cgroup a moment after its node is chosen.
 _TOGETHER_SECONDS = 0.01
-_WAITING_SECONDS = 0.02
+_WAITING_SECONDS, _LONGEST_SECONDS = 0.02, 1.0
 _DRAIN_SECONDS = 5
 _FRESH_SECONDS = 0.2
 
@@ -67,8 +67,11 @@ class Agent:
             watches.follow(kind, where)
         waiting = False
         swept = False
+        pause = _WAITING_SECONDS
         while True:
-            changed = self._take(watches.news, _WAITING_SECONDS if waiting else None)
+            changed = self._take(watches.news, pause if waiting else None)
+            # A pod that waits for long is asked after less often.
+            pause = min(2 * pause, _LONGEST_SECONDS) if waiting and not changed else _WAITING_SECONDS
             if len(self._seen) < len(KINDS) or not (changed or waiting):
                 continue
             waiting = self.reconcile()
@@ -95,13 +98,15 @@ class Agent:
             self.flows.drain()
 
     def _take(self, news: queue.SimpleQueue[News], seconds: float | None) -> bool:
-        """Take in what has happened; wait for it, as long as that."""
+        """Take in what has happened; wait for it, as long as that. Whether something has."""
+        happened = False
         try:
             self._apply(news.get(timeout=seconds))
+            happened = True
             while True:
                 self._apply(news.get(timeout=_TOGETHER_SECONDS))
         except queue.Empty:
-            return True
+            return happened
 
     def _apply(self, news: News) -> None:
         self._seen.add(news.kind)
@@ -115,7 +120,7 @@ class Agent:
         waiting = False
         if self.here:
             self.world.here = self.here()
-        members: dict[str, Member] = {}
+        uids: set[str] = set()
         subjects: dict[int, Subject] = {}
         policies: set[int] = set()
         for network in self.world.of("appnetworks"):
@@ -124,36 +129,50 @@ class Agent:
                 continue
             number = policy_number(*key(network))
             policies.add(number)
+            # What is attached stays so, whatever goes wrong: a pod that is let go is open.
+            uids |= {pod["metadata"]["uid"] for pod in local}
+            try:
+                rules = compiled(network, self.world, self.enforcer.known_names(number, hosts(network)))
+                self.enforcer.write(rules)
+            except (ValueError, LookupError, BpfError) as error:  # of this object alone: the others go on
+                self._report(network, 0, len(local), str(error))
+                continue
             attached = 0
-            rules = compiled(network, self.world, self.enforcer.known_names(number))
-            self.enforcer.write(rules)
             for pod in local:
                 uid = pod["metadata"]["uid"]
                 namespace, name = key(pod)
                 subjects[pod_number(uid)] = Subject(namespace, labels(pod).get(APP, ""), name, rules)
-                folder = self.pods.find(uid)
-                if folder is None:
+                if self._attach(uid, number):
+                    attached += 1
+                else:
                     waiting = True
-                    continue
-                members[uid] = Member(uid, number, folder)
-                self.enforcer.attach(members[uid])
-                attached += 1
             self._report(network, attached, len(local))
         # A record of a pod that is gone is still told.
         self.flows.subjects = {**self.flows.subjects, **subjects}
-        self.enforcer.keep_only(set(members))
+        self.enforcer.keep_only(uids)
         for gone in self.enforcer.policies - policies:
             self.enforcer.forget(gone)
         return waiting
 
-    def _report(self, network: Json, attached: int, pods: int) -> None:
-        """Say in the object's status how far its rules are in force."""
-        ready = attached == pods
+    def _attach(self, uid: str, policy: int) -> bool:
+        """Whether the pod is under its policy now. It has its cgroup later than its node, and loses it sooner."""
+        folder = self.pods.find(uid)
+        if folder is None:
+            return False
+        try:
+            self.enforcer.attach(Member(uid, policy, folder))
+        except (OSError, BpfError):
+            return False
+        return True
+
+    def _report(self, network: Json, attached: int, pods: int, problem: str = "") -> None:
+        """Say in the object's status how far its rules are in force, or why they are not."""
+        ready = attached == pods and not problem
         condition = {
             "type": "Ready",
             "status": str(ready),
-            "reason": "Attached" if ready else "Attaching",
-            "message": f"{attached} of {pods} pods on {self.world.node}",
+            "reason": "Invalid" if problem else "Attached" if ready else "Attaching",
+            "message": problem or f"{attached} of {pods} pods on {self.world.node}",
         }
         generation = network["metadata"]["generation"]
         said = f"{generation} {condition}"

@@ -22,14 +22,13 @@ from nucleo_cli.workflows.history import read_history, recover
 from nucleo_cli.workflows.lease import HeldLease, acquire
 from nucleo_cli.workflows.phases import Phase
 from nucleo_cli.workflows.rollout import last_lines
-from nucleo_cli.workflows.settings import NAMESPACE, with_back_end
+from nucleo_cli.workflows.settings import AGENT, NAMESPACE, OF_AGENT, with_back_end
 
 if TYPE_CHECKING:
     from nucleo_cli.adapters.kubernetes import Cluster
     from nucleo_cli.workflows.tools import Tools
 
-RELEASE = "nucleo-agent"
-TARGET = Target(RELEASE, NAMESPACE)
+TARGET = Target(AGENT, NAMESPACE)
 CRD = "appnetworks.nucleo.io"
 
 DEADLINE_SECONDS = 180.0
@@ -121,9 +120,9 @@ def uninstall(tools: Tools, timeout: float | None = None) -> Work[Json]:
         seen = None
         if history.revisions:
             values = {**history.revisions[-1].values, "remove": True}
-            tools.helm().upgrade(RELEASE, _chart(), NAMESPACE, values, description="remove", labels=_LABELS)
+            tools.helm().upgrade(AGENT, _chart(), NAMESPACE, values, description="remove", labels=_LABELS)
             seen = _watch(cluster, lease, timeout)
-            tools.helm().uninstall(RELEASE, NAMESPACE)
+            tools.helm().uninstall(AGENT, NAMESPACE)
         _delete_crd(cluster)
         _label_namespace(cluster, {})
         yield phase.end()
@@ -175,7 +174,7 @@ def _roll_out(
 
 def _upgrade(tools: Tools, image: Image, capabilities: list[str]) -> None:
     values = {"image": {"repository": image.repository, "digest": image.digest}, "capabilities": capabilities}
-    tools.helm().upgrade(RELEASE, _chart(), NAMESPACE, values, description="install", labels=_LABELS)
+    tools.helm().upgrade(AGENT, _chart(), NAMESPACE, values, description="install", labels=_LABELS)
 
 
 class _NoCapability(Exception):
@@ -202,8 +201,8 @@ def _watch(cluster: Cluster, lease: HeldLease, timeout: float | None) -> _Seen:
 
 
 def _look(cluster: Cluster) -> _Seen:
-    found = cluster.get(path("apps/v1", "daemonsets", NAMESPACE, RELEASE))
-    pods = cluster.items(path("v1", "pods", NAMESPACE), labelSelector=f"app.kubernetes.io/name={RELEASE}")
+    found = cluster.get(path("apps/v1", "daemonsets", NAMESPACE, AGENT))
+    pods = cluster.items(path("v1", "pods", NAMESPACE), labelSelector=OF_AGENT)
     return _Seen(found, pods)
 
 
@@ -250,7 +249,7 @@ def _allow_privileged(cluster: Cluster) -> None:
 def _label_namespace(cluster: Cluster, labels: dict[str, str]) -> None:
     """Sets the agent's own labels of the namespace, and takes away those that it had set before; no one else's."""
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}}
-    cluster.patch(path("v1", "namespaces", name=NAMESPACE), body, "apply", fieldManager=RELEASE, force="false")
+    cluster.patch(path("v1", "namespaces", name=NAMESPACE), body, "apply", fieldManager=AGENT, force="false")
 
 
 def _apply_crd(cluster: Cluster) -> None:

@@ -15,13 +15,12 @@ from nucleo_cli.domain.app import Target
 from nucleo_cli.domain.documents import Json, part
 from nucleo_cli.domain.flows import DROPPED, Flow
 from nucleo_cli.errors import NotFound, NucleoError, Unreachable
+from nucleo_cli.workflows.settings import NAMESPACE, OF_AGENT
 
 if TYPE_CHECKING:
     from nucleo_cli.adapters.channels import Channels
     from nucleo_cli.adapters.kubernetes import Cluster
 
-AGENT_NAMESPACE = "nucleo-system"
-AGENT_LABELS = "app.kubernetes.io/name=nucleo-agent"
 _ANSWER_SECONDS = 20.0
 _POLL_SECONDS = 1.0
 
@@ -60,7 +59,7 @@ def read_flows(cluster: Cluster, target: Target, query: Query) -> Iterator[Flow]
 
 
 def _agents(cluster: Cluster) -> list[str]:
-    found = cluster.items(path("v1", "pods", AGENT_NAMESPACE), labelSelector=AGENT_LABELS)
+    found = cluster.items(path("v1", "pods", NAMESPACE), labelSelector=OF_AGENT)
     running = [each["metadata"]["name"] for each in found if part(each, "status").get("phase") == "Running"]
     if not running:
         raise NotFound(
@@ -73,7 +72,7 @@ def _agents(cluster: Cluster) -> list[str]:
 def _ask(cluster: Cluster, pod: str, request: str) -> Channels:
     query = [("stdout", "true"), ("stderr", "true")]
     query += [("command", word) for word in ("python3", "-m", "nucleo_cli.agent", "flows", request)]
-    return cluster.websocket(path("v1", "pods", AGENT_NAMESPACE, pod, "exec"), query)
+    return cluster.websocket(path("v1", "pods", NAMESPACE, pod, "exec"), query)
 
 
 def _lines(asked: list[Channels], deadline: float | None) -> Iterator[bytes]:

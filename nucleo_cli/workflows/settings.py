@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 NAMESPACE = "nucleo-system"
 NAME = "nucleo"
+AGENT = "nucleo-agent"
+OF_AGENT = f"app.kubernetes.io/name={AGENT}"
 # What of Cilium can be switched off: by which keys, and what holds where nothing is said.
 _CILIUM_KEYS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "dns": (("enable-l7-proxy",), "true"),
