@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nucleo_cli.domain.flows import Flow
     from nucleo_cli.domain.settings import Settings
     from nucleo_cli.network.explain import Row
+    from nucleo_cli.workflows.rates import Rate
 
 Confirm = Annotated[
     str | None, typer.Option("--confirm", metavar="CONTEXT", help="The cluster's context, to answer the question.")
@@ -157,6 +158,40 @@ def test(context: Context) -> int | None:
     return None
 
 
+def top(context: Context) -> None:
+    """Show what the app's connections carry now: rates, round trips and retransmits by peer.
+
+    Sums of the last ten seconds; Ctrl-C ends it.
+
+    \b
+      nucleo network top
+      nucleo network top --json --timeout 10 | jq '.peers[0]'
+    """
+    from nucleo_cli.terminal.live import watch
+    from nucleo_cli.workflows.flows import Query, read_flows
+    from nucleo_cli.workflows.rates import Rates
+
+    rates = Rates()
+    rates.start(read_flows(context.cluster, context.target, Query(time.time(), follow=True)))
+
+    def read() -> tuple[dict[str, object], str]:
+        found = rates.read()
+        head = ("", "PEER", "PORT", "OUT", "IN", "CONNECTIONS", "RTT", "RETRANSMITS", "DROPPED")
+        cells = [_rate_cells(rate) for rate in found]
+        text = table(head, cells) if cells else "nothing comes and nothing goes"
+        return {"app": context.target.app, "peers": [asdict(rate) for rate in found]}, text
+
+    limit = context.options.timeout
+    watch(context.terminal, read, 1.0, time.monotonic() + limit if limit else float("inf"))
+
+
+def _rate_cells(rate: "Rate") -> tuple[str, ...]:
+    trip = "" if rate.rtt_us is None else f"{rate.rtt_us / 1000:.1f} ms"
+    volumes = (f"{_volume(rate.bytes_out)}/s", f"{_volume(rate.bytes_in)}/s", f"{rate.connections:.1f}/s")
+    troubles = (f"{each:.1f}/s" if each else "" for each in (rate.retransmits, rate.dropped))
+    return rate.direction, rate.peer, str(rate.port), *volumes, trip, *troubles
+
+
 def install(context: Context) -> None:
     """Put Nucleo's agent on every node of the cluster, or bring it to this version.
 
@@ -262,6 +297,7 @@ subcommands = {
     "show": show,
     "explain": explain,
     "flows": flows,
+    "top": top,
     "learn": learn,
     "test": test,
     "install": install,

@@ -79,7 +79,7 @@ def _denied(app: App, settings: Settings, places: Sequence[Place]) -> Iterator[T
     samples += [("app", f"{each.namespace}/{each.app}", each.address, each.port) for each in others[:1]]
     for kind, peer, host, port in samples:
         address = _NOWHERE if host == _API else host
-        flow = Flow("", "out", kind, peer, address, port, port, "TCP", "allowed", "", 0, 0, 1, 0, 0, 0, 0)
+        flow = Flow("", "out", kind, peer, address, port, port, "TCP", "allowed", "", 0, 0, 1, 0, 0, 0, 0, 0, 0, None)
         if list(dropped(app, settings, [flow])):
             yield Trial(host, port, False, f"no rule allows {app.name} to {peer}:{port}")
 
