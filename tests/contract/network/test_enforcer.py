@@ -17,7 +17,7 @@ from nucleo_cli.agent.enforcer import Enforcer, Member, remove
 from nucleo_cli.agent.maps import Verdict
 from nucleo_cli.agent.rules import compiled as compile_rules
 from nucleo_cli.agent.rules import policy_number
-from tests.contract.network.conftest import Pod
+from tests.contract.network.pods import Pod
 from tests.unit.agent.worlds import Json, network, tcp, world
 
 POLICY = policy_number("shop", "shop")
