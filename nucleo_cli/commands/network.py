@@ -88,7 +88,7 @@ def flows(
 
 def learn(
     context: Context,
-    since: Since = _LEARN_SECONDS,
+    since: Since = None,
     write: Annotated[bool, typer.Option("--write", help="Add them to nucleo.yml.")] = False,
 ) -> None:
     """Propose the rules that the flows of the last hour lack.

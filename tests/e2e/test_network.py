@@ -66,8 +66,8 @@ def test_what_no_rule_allows_is_denied_seen_learned_and_then_allowed(shop: Sampl
     shop.deploy()
     assert connect(shop, users) == "open"
     assert shop("network", "learn").expect(0).stdout == "" or peer not in shop("network", "learn").stdout
-    status = api.get(f"/apis/nucleo.io/v1alpha1/namespaces/{shop.namespace}/appnetworks/{shop.name}")["status"]
-    assert status["pods"] == 1
+    where = f"/apis/nucleo.io/v1alpha1/namespaces/{shop.namespace}/appnetworks/{shop.name}"
+    eventually("one pod is under the rules", lambda: api.get(where)["status"]["pods"] == 1, 30)
 
 
 def test_the_rules_are_tried_from_inside(shop: Sample, users: Sample) -> None:
