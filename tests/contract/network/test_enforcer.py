@@ -17,7 +17,7 @@ from nucleo_cli.agent.enforcer import Enforcer, Member, remove
 from nucleo_cli.agent.maps import Verdict
 from nucleo_cli.agent.rules import compiled as compile_rules
 from nucleo_cli.agent.rules import policy_number
-from tests.contract.network.pods import Pod
+from tests.contract.network.pods import SOURCES, Pod
 from tests.unit.agent.worlds import Json, network, tcp, world
 
 POLICY = policy_number("shop", "shop")
@@ -243,3 +243,60 @@ def test_the_health_of_connections(enforcer: Enforcer, client: Pod, server: Pod)
     assert key[4:20] == maps.address(server.address)
     assert key[20:22] == (80).to_bytes(2, "big")
     assert sum(memoryview(value).cast("Q")[:32]) >= 5
+
+
+def changed_programs(text: str, other: str, folder: Path) -> Path:
+    """The compiled programs of a later version, whose maps are not all what they were."""
+    shutil.copytree(SOURCES, folder / "sources", ignore=shutil.ignore_patterns("build"))
+    header = folder / "sources" / "maps.h"
+    assert text in header.read_text()
+    header.write_text(header.read_text().replace(text, other, 1))
+    subprocess.run(["make", "-s", "-C", str(header.parent), f"OUT={folder / 'next'}"], check=True)
+    return folder / "next"
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "pad"),
+    [
+        pytest.param("max_entries, 131072", "max_entries, 65536", b"", id="a map"),
+        pytest.param("struct pod {\n", "struct pod {\n  __u64 one_more;\n", bytes(8), id="the storage of a pod"),
+    ],
+)
+def test_a_version_with_other_maps_takes_over_without_a_gap(
+    enforcer: Enforcer,
+    pins: Path,
+    client: Pod,
+    server: Pod,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    other: str,
+    pad: bytes,
+) -> None:
+    following_programs = changed_programs(text, other, tmp_path)
+    rules, folder, pod = allow(f"{server.address}/32", 80), pins / "nucleo", maps.pod
+    put(enforcer, client, rules)
+    allowed = client.start("python3", "-u", "-c", ASKING, server.address, "80")
+    denied = client.start("python3", "-u", "-c", ASKING, server.address, "81")
+    for each in (allowed, denied):
+        assert each.stdout is not None
+        assert each.stdout.readline() == "ready\n"
+
+    def padded(policy: int, which: int) -> bytes:
+        return pad + pod(policy, which)
+
+    monkeypatch.setattr(maps, "pod", padded)
+    following = Enforcer(following_programs, folder)
+    time.sleep(0.2)
+    put(following, client, rules)
+    following.sweep({POLICY})
+    time.sleep(0.2)
+    good, bad = map(int, allowed.communicate("end")[0].split())
+    assert (good > 0, bad) == (True, 0)
+    good, bad = map(int, denied.communicate("end")[0].split())
+    assert (good, bad > 0) == (0, True)
+    names = [each.name.rpartition("-")[0] for each in (folder / "maps").iterdir()]
+    assert len(names) == len(set(names))
+    assert len(list(folder.glob("links*"))) == 1
+    following.keep_only(set())
+    assert answers(client, f"{server.address}:81") == ["hello"]
