@@ -136,7 +136,7 @@ def _established(api: Cluster, name: str) -> Json:
     until = time.monotonic() + 60
     while True:
         found = api.get(f"{CRDS}/{name}")
-        conditions = {each["type"]: each["status"] for each in found.get("status", {}).get("conditions", [])}
+        conditions = {each["type"]: each["status"] for each in found.get("status", {}).get("conditions") or []}
         if conditions.get("Established") == "True" and _is_served(api, found):
             return found
         assert time.monotonic() < until, conditions
