@@ -19,6 +19,7 @@ from nucleo_cli.charts.values import values
 from nucleo_cli.config.rules import parse_rule
 from nucleo_cli.domain.app import App, Port, Process
 from nucleo_cli.domain.build import Image
+from nucleo_cli.domain.documents import parts
 from nucleo_cli.domain.network import HttpRule, Limits, Network, Rule
 from nucleo_cli.domain.release import Facts
 from nucleo_cli.domain.settings import BackEnd, Settings
@@ -119,16 +120,18 @@ def own_crd() -> Json:
 def registered(api: Cluster, cilium_crds: list[Json], own_crd: Json) -> Iterator[list[Json]]:
     """All CRDs on the cluster; those that were not there before are removed in the end."""
     made: list[str] = []
-    for crd in (*cilium_crds, own_crd):
-        name = crd["metadata"]["name"]
-        try:
-            api.get(f"{CRDS}/{name}")
-        except NotFound:
-            made.append(name)
-            api.create(CRDS, crd, fieldValidation="Strict")
-    yield [_established(api, crd["metadata"]["name"]) for crd in (*cilium_crds, own_crd)]
-    for name in made:
-        api.delete(f"{CRDS}/{name}")
+    crds = (*cilium_crds, own_crd)
+    try:
+        for name, crd in ((each["metadata"]["name"], each) for each in crds):
+            try:
+                api.get(f"{CRDS}/{name}")
+            except NotFound:
+                made.append(name)
+                api.create(CRDS, crd, fieldValidation="Strict")
+        yield [_established(api, each["metadata"]["name"]) for each in crds]
+    finally:
+        for name in made:
+            api.delete(f"{CRDS}/{name}")
 
 
 def _established(api: Cluster, name: str) -> Json:
@@ -136,7 +139,7 @@ def _established(api: Cluster, name: str) -> Json:
     until = time.monotonic() + 60
     while True:
         found = api.get(f"{CRDS}/{name}")
-        conditions = {each["type"]: each["status"] for each in found.get("status", {}).get("conditions") or []}
+        conditions = {each["type"]: each["status"] for each in parts(found, "status", "conditions")}
         if conditions.get("Established") == "True" and _is_served(api, found):
             return found
         assert time.monotonic() < until, conditions
