@@ -150,7 +150,9 @@ def test(context: Context) -> int | None:
         return "\n".join([f"  {style.dim(first)}", *marked])
 
     context.terminal.show(document, text if tried else "")
-    if not tried:
+    if context.app.network.mode == "audit":
+        context.terminal.note("mode is audit: nothing is dropped, and only what rules allow was tried")
+    elif not tried:
         context.terminal.note(f"nothing closes what {context.app.name} may connect to: there is nothing to try")
     elif different:
         context.terminal.note(f"{len(different)} of {len(tried)} are not as nucleo.yml says: is it deployed?")
@@ -257,7 +259,8 @@ def _flow_table(flows: "list[Flow]", app: str, style: Style) -> str:
     head = ("LAST", "", "PEER", "PORT", "VERDICT", "CONNECTIONS", "BYTES", "RULE")
     cells = [_cells(flow, app) for flow in flows]
     first, *lines = table(head, cells).splitlines()
-    colored = [style.red(line) if flow.verdict == "denied" else line for line, flow in zip(lines, flows, strict=True)]
+    colors = {"denied": style.red, "limited": style.red, "audited": style.yellow, "allowed": str}
+    colored = [colors[flow.verdict](line) for line, flow in zip(lines, flows, strict=True)]
     return "\n".join([style.dim(first), *colored])
 
 
