@@ -225,7 +225,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 65536);
+  __uint(max_entries, 16384);
   __type(key, struct learned_key);
   __type(value, struct learned);
 } learned SEC(".maps");
