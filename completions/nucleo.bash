@@ -31,7 +31,7 @@ _nucleo() {
     " network") words="show explain flows top learn test install uninstall --help" ;;
     " network show") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " network explain") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
-    " network flows") words="--app --directory --dropped --env --follow --help --json --no-color --no-input --quiet --since --timeout --to" ;;
+    " network flows") words="--app --directory --dropped --env --follow --help --json --no-color --no-input --quiet --release --since --timeout --to" ;;
     " network top") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " network learn") words="--app --directory --env --help --json --no-color --no-input --quiet --since --timeout --write" ;;
     " network test") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;

@@ -260,6 +260,7 @@ complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subc
 complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l no-color -d 'No colour.'
 complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l no-input -d 'Never ask; fail and name the option instead.'
 complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l quiet -d 'No progress; warnings and errors only.'
+complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l release -d 'Only what began under this release: v3.'
 complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l since -d 'As far back: 5m, 1h.'
 complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l timeout -d 'Give up after this long: 90s, 5m.'
 complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l to -d 'Only flows with this app, host or address.'

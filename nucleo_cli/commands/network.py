@@ -26,9 +26,20 @@ Confirm = Annotated[
 _LEARN_SECONDS = 3600.0
 _WEEK_SECONDS = 7 * 24 * 3600.0
 
+
+def _release(text: str) -> int:
+    number = text.removeprefix("v")
+    if not number.isdecimal():
+        raise typer.BadParameter(f'"{text}" is not a release: 3 or v3')
+    return int(number)
+
+
 Since = Annotated[float | None, typer.Option("--since", metavar="TIME", parser=seconds, help="As far back: 5m, 1h.")]
 Dropped = Annotated[bool, typer.Option("--dropped", help="Only what was dropped, or would have been.")]
 To = Annotated[str | None, typer.Option("--to", metavar="NAME", help="Only flows with this app, host or address.")]
+Release = Annotated[
+    int | None, typer.Option("--release", metavar="N", parser=_release, help="Only what began under this release: v3.")
+]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes from now on.")]
 
 
@@ -57,6 +68,7 @@ def flows(
     dropped: Dropped = False,
     to: To = None,
     since: Since = None,
+    release: Release = None,
     follow: Follow = False,
 ) -> None:
     """Show what the app has talked to, by name, and what the rules said to it.
@@ -66,11 +78,16 @@ def flows(
     \b
       nucleo network flows --dropped
       nucleo network flows -f --to api.stripe.com
+      nucleo network flows --dropped --release v3
       nucleo network flows --since 1h --json | jq -r .peer
     """
-    from nucleo_cli.workflows.flows import Query, read_flows
+    from nucleo_cli.workflows.flows import Query, during, read_flows
 
-    query = Query(time.time() - (since or _WEEK_SECONDS), dropped, to or "", follow)
+    begin, end = time.time() - (since or _WEEK_SECONDS), float("inf")
+    if release is not None:
+        began, end = during(context.cluster, context.target, release)
+        begin = max(begin, began)
+    query = Query(begin, end, dropped, to or "", follow)
     found = read_flows(context.cluster, context.target, query)
     style, app = context.terminal.style, context.target.app
     if follow:
