@@ -210,7 +210,7 @@ def _look(cluster: Cluster) -> _Seen:
 def _failed(cluster: Cluster, pod: Json, message: str) -> RolloutFailed:
     name = str(part(pod, "metadata").get("name", ""))
     log = last_lines(cluster, NAMESPACE, name, "agent", False) or last_lines(cluster, NAMESPACE, name, "prepare", False)
-    hint = "what is pinned in the kernel goes on being enforced; nucleo network install tries again"
+    hint = "rules that are in force already stay so; run the same command again when the node is well"
     return RolloutFailed(message, hint, {"pod": name or None, "log": log})
 
 
