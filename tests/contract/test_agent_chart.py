@@ -55,7 +55,7 @@ def test_it_is_on_every_node_before_all_else(helm: Helm) -> None:
 
 def test_two_are_never_at_work_on_a_node(helm: Helm) -> None:
     update = rendered(helm)["DaemonSet"]["spec"]["updateStrategy"]["rollingUpdate"]
-    assert update == {"maxUnavailable": "10%", "maxSurge": 0}
+    assert update == {"maxUnavailable": "25%", "maxSurge": 0}
 
 
 def test_removing_is_done_everywhere_at_once_and_mounts_nothing(helm: Helm) -> None:
