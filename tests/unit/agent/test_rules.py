@@ -198,7 +198,7 @@ def test_the_narrowest_block_has_all_that_is_open_in_it(opened: list[Opened], bi
 
 
 def test_all_pods_of_a_namespace() -> None:
-    inbound = [{"rule": "ingress", "pods": {"namespace": "shop", "labels": {}}}]
+    inbound: list[Json] = [{"rule": "ingress", "pods": {"namespace": "shop", "labels": {}}}]
     made = compiled(network(ingress=inbound), world(*WORLD))
     assert decide(made, "10.1.0.8", 8080, direction=Direction.IN) == "ingress"
     assert decide(made, "10.1.0.9", 8080, direction=Direction.IN) is None
