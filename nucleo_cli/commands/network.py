@@ -115,7 +115,7 @@ def learn(
 
     \b
       nucleo network learn
-      nucleo network learn --since 1d --write
+      nucleo network learn --since 24h --write
     """
     from difflib import unified_diff
 
