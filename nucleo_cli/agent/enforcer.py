@@ -7,7 +7,7 @@ that the next process finds what this one has left.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,9 +55,21 @@ class Enforcer:
         """Those that this process has written."""
         return set(self._done)
 
-    def known_names(self, policy: int) -> tuple[str, ...]:
-        """The hosts that the policy had, in the order of their index, which they keep."""
-        return self._done[policy].names if policy in self._done else ()
+    def known_names(self, policy: int, wanted: Iterable[str] = ()) -> tuple[str, ...]:
+        """The hosts that the policy had, in the order of their index, which they keep: addresses are known by it.
+
+        What an earlier process has written is known by the hosts that are `wanted`; the place of any other stays empty.
+        """
+        if policy in self._done:
+            return self._done[policy].names
+        kept = {
+            name: maps.value_of(index) for name, index in self.maps["names"].items() if maps.policy_of(name) == policy
+        }
+        names = [""] * (max(kept.values(), default=-1) + 1)
+        for name in wanted:
+            if (index := kept.get(maps.name(policy, name))) is not None:
+                names[index] = name
+        return tuple(names)
 
     def write(self, wanted: Maps) -> bool:
         """Bring the maps of a policy to what is wanted; whether anything had to be changed.
@@ -73,6 +85,8 @@ class Enforcer:
         for key, value in wanted.name_ports.items():
             self.maps["name_ports"][key] = value
         for index, name in enumerate(wanted.names):
+            if not name:
+                continue
             self.maps["names"][maps.name(wanted.policy, name)] = maps.number(index)
         for key, value in wanted.peers.items():
             self.maps["peers"][key] = value

@@ -171,6 +171,10 @@ def name_hash(text: str) -> int:
     return value
 
 
+def value_of(data: bytes) -> int:
+    return _NUMBER.unpack(data)[0]
+
+
 def pair(of: int, index: int) -> bytes:
     return _PAIR.pack(of, index)
 

@@ -17,7 +17,7 @@ from nucleo_cli.agent.cgroups import Pods
 from nucleo_cli.agent.enforcer import Enforcer, Member
 from nucleo_cli.agent.flows import Flows, Subject
 from nucleo_cli.agent.libbpf import Ring
-from nucleo_cli.agent.rules import compiled, pod_number, policy_number
+from nucleo_cli.agent.rules import compiled, hosts, pod_number, policy_number
 from nucleo_cli.agent.status import change
 from nucleo_cli.agent.watching import News, Watches
 from nucleo_cli.agent.world import Json, World, key
@@ -127,7 +127,7 @@ class Agent:
             number = policy_number(*key(network))
             policies.add(number)
             attached = 0
-            rules = compiled(network, self.world, self.enforcer.known_names(number))
+            rules = compiled(network, self.world, self.enforcer.known_names(number, hosts(network)))
             self.enforcer.write(rules)
             for pod in local:
                 uid = pod["metadata"]["uid"]

@@ -77,6 +77,11 @@ def pod_number(uid: str) -> int:
     return _hashed(uid) or 1
 
 
+def hosts(network: Json) -> list[str]:
+    """The names that the rules have."""
+    return [peer["dns"]["name"] for peer in network["spec"].get("egress", ()) if "dns" in peer]
+
+
 def compiled(network: Json, world: World, known_names: tuple[str, ...] = ()) -> Maps:
     """The maps of an AppNetwork. `known_names` keep their index."""
     spec, policy = network["spec"], policy_number(*key(network))

@@ -16,7 +16,7 @@ from nucleo_cli.agent import maps
 from nucleo_cli.agent.enforcer import Enforcer, Member, remove
 from nucleo_cli.agent.maps import Verdict
 from nucleo_cli.agent.rules import compiled as compile_rules
-from nucleo_cli.agent.rules import policy_number
+from nucleo_cli.agent.rules import hosts, policy_number
 from tests.contract.network.pods import SOURCES, Pod
 from tests.unit.agent.worlds import Json, network, pod, tcp, world
 
@@ -277,6 +277,21 @@ def test_the_health_of_connections(enforcer: Enforcer, client: Pod, server: Pod)
     assert key[4:20] == maps.address(server.address)
     assert key[20:22] == (80).to_bytes(2, "big")
     assert sum(memoryview(value).cast("Q")[:32]) >= 5
+
+
+def test_a_host_keeps_its_place_over_a_start(enforcer: Enforcer, compiled: Path, pins: Path) -> None:
+    """The addresses of a host are known by its place: in that of another one they would have the other's ports."""
+
+    def write(to: Enforcer, *names: str) -> dict[str, int]:
+        rules = network([{"rule": name, "dns": {"name": name}, "ports": [tcp(443)]} for name in names])
+        to.write(compile_rules(rules, world(), to.known_names(POLICY, hosts(rules))))
+        kept = {key: maps.value_of(value) for key, value in to.maps["names"].items()}
+        return {name: kept[maps.name(POLICY, name)] for name in names}
+
+    assert write(enforcer, "a.test", "b.test", "*.c.test") == {"a.test": 0, "b.test": 1, "*.c.test": 2}
+    again = Enforcer(compiled, pins / "nucleo")
+    assert write(again, "new.test", "*.c.test", "b.test") == {"b.test": 1, "*.c.test": 2, "new.test": 3}
+    assert write(again, "b.test", "a.test")["b.test"] == 1
 
 
 def changed_programs(text: str, other: str, folder: Path) -> Path:
