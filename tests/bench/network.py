@@ -82,7 +82,7 @@ def _in_turn(
         for side, protect, open_again in (
             (sides[0], _nothing, _nothing),
             (sides[1], lambda: _protect(enforcer, client, server), lambda: enforcer.keep_only(set())),
-            (sides[2], lambda: _nft(client, _ruleset(server)), lambda: _nft(client, "flush ruleset")),
+            (sides[2], lambda: _nft(client, _ruleset(server)), lambda: _nft(client, "flush ruleset\n")),
         ):
             protect()
             timing = measure()
@@ -110,13 +110,16 @@ def _protect(enforcer: Enforcer, client: Pod, server: Pod) -> None:
 def _ruleset(server: Pod) -> str:
     elements = [f"{block} . 443" for block in _BLOCKS]
     elements += [f"{server.address} . {port}" for port in (_PORT, 7000)]
-    return (
-        "table inet bench { set allowed { type ipv4_addr . inet_service; flags interval;"
-        f" elements = {{ {', '.join(elements)} }}; }}"
-        " chain out { type filter hook output priority 0; policy drop; ct state established,related accept;"
-        " ip daddr . tcp dport @allowed accept; }"
-        " chain in { type filter hook input priority 0; policy accept; ct state established,related accept; } }"
-    )
+    return f"""
+table inet bench {{
+  set allowed {{ type ipv4_addr . inet_service; flags interval; elements = {{ {", ".join(elements)} }} ; }}
+  chain out {{
+    type filter hook output priority 0; policy drop;
+    ct state established,related accept
+    ip daddr . tcp dport @allowed accept
+  }}
+}}
+"""
 
 
 def _nft(pod: Pod, rules: str) -> None:
