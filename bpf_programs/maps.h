@@ -6,6 +6,9 @@
  * A policy closes directions and names, for each, whom it opens them to: `peers` leads from an address to a set of
  * ports, `ports` from a set and a port to the rule that allows them. Both are tries of prefixes, so that a decision costs
  * two look-ups whatever the number of rules. IPv4 addresses are written as ::ffff:a.b.c.d everywhere.
+ *
+ * The maps outlive the agent: those of an earlier version are used again where type, sizes, entries and flags are the
+ * same. One whose fields mean something else in the same size has to get another name.
  */
 #pragma once
 
@@ -222,7 +225,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 65536);
+  __uint(max_entries, 16384);
   __type(key, struct learned_key);
   __type(value, struct learned);
 } learned SEC(".maps");

@@ -3,7 +3,7 @@
  * Hook:   sockops of the pod's cgroup, with BPF_F_ALLOW_MULTI. It observes, and changes nothing.
  * Maps:   pods and flows of maps.h; `health`.
  * Units:  round-trip times in microseconds, by powers of two: the smoothed estimate of the kernel, once a round trip.
- * Limits: 16,384 pairs of pod and peer; those that were used last are kept.
+ * Limits: 4,096 pairs of pod and peer; those that were used last are kept.
  */
 #include "judge.h"
 
@@ -29,7 +29,7 @@ struct health {
 
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 16384);
+  __uint(max_entries, 4096);
   __type(key, struct health_key);
   __type(value, struct health);
 } health SEC(".maps");

@@ -3,7 +3,7 @@ _nucleo() {
   local word="${COMP_WORDS[COMP_CWORD]}" path="" words="" i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case "$path ${COMP_WORDS[i]}" in
-      " init"|" validate"|" plan"|" build"|" deploy"|" releases"|" rollback"|" ps"|" scale"|" restart"|" logs"|" run"|" exec"|" open"|" metrics"|" config"|" config list"|" config get"|" config set"|" config unset"|" network"|" network show"|" network explain"|" network flows"|" network learn"|" network test"|" network install"|" network uninstall"|" apps"|" platforms"|" platforms list"|" platforms show"|" destroy"|" doctor"|" cluster"|" cluster up"|" cluster down"|" cluster status"|" cluster use"|" cluster configure"|" completion"|" version") path="$path ${COMP_WORDS[i]}" ;;
+      " init"|" validate"|" plan"|" build"|" deploy"|" releases"|" rollback"|" ps"|" scale"|" restart"|" logs"|" run"|" exec"|" open"|" metrics"|" config"|" config list"|" config get"|" config set"|" config unset"|" network"|" network show"|" network explain"|" network flows"|" network top"|" network learn"|" network test"|" network install"|" network uninstall"|" apps"|" platforms"|" platforms list"|" platforms show"|" destroy"|" doctor"|" cluster"|" cluster up"|" cluster down"|" cluster status"|" cluster use"|" cluster configure"|" completion"|" version") path="$path ${COMP_WORDS[i]}" ;;
     esac
   done
   case "$path" in
@@ -28,10 +28,11 @@ _nucleo() {
     " config get") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " config set") words="--app --directory --env --help --json --no-color --no-input --quiet --secret --timeout" ;;
     " config unset") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
-    " network") words="show explain flows learn test install uninstall --help" ;;
+    " network") words="show explain flows top learn test install uninstall --help" ;;
     " network show") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " network explain") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
-    " network flows") words="--app --directory --dropped --env --follow --help --json --no-color --no-input --quiet --since --timeout --to" ;;
+    " network flows") words="--app --directory --dropped --env --follow --help --json --no-color --no-input --quiet --release --since --timeout --to" ;;
+    " network top") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " network learn") words="--app --directory --env --help --json --no-color --no-input --quiet --since --timeout --write" ;;
     " network test") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " network install") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;

@@ -63,7 +63,7 @@ def run(options: Namespace) -> None:
     world = World(options.node)
     kernel = Enforcer(assets.folder("bpf_programs") / "build", _pins(options))
     store = options.state / "flows.db"
-    seen = Flows(kernel.maps["records"], Names(world), Store(store))
+    seen = Flows(kernel.maps["records"], kernel.maps["health"], Names(world), Store(store))
     serving.serve(seen, store, options.socket)
     Agent(
         cluster,

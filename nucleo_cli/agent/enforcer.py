@@ -37,10 +37,14 @@ class Enforcer:
     """
 
     def __init__(self, compiled: Path, pins: Path) -> None:
-        self._links = pins / "links"
+        self._pins = pins
         (pins / "maps").mkdir(parents=True, exist_ok=True)
-        self._links.mkdir(exist_ok=True)
         objects = [Object(file, pins / "maps") for file in sorted(compiled.glob("*.bpf.o"))]
+        used = {name: pin for each in objects for name, pin in each.pins.items()}
+        self._used = set(used.values())
+        # A link keeps the storage of the cgroup that it was made with: for another kind of it there are other links.
+        self._links = pins / f"links-{used['pods'].name}"
+        self._links.mkdir(exist_ok=True)
         self.programs = {name: program for each in objects for name, program in each.programs.items()}
         self.maps = {name: found for each in objects for name, found in each.maps.items()}
         self._done: dict[int, Maps] = {}
@@ -102,7 +106,14 @@ class Enforcer:
         self._done.pop(policy, None)
 
     def sweep(self, policies: set[int]) -> None:
-        """Once after the start: what an earlier process has left of policies that there are no more."""
+        """Once after the start, when all pods are attached: remove what an earlier process has left of policies that
+        there are no more, and the links and maps of one whose maps were others."""
+        for links in self._pins.glob("links*"):
+            if links != self._links:
+                shutil.rmtree(links)
+        for pin in (self._pins / "maps").iterdir():
+            if pin not in self._used:
+                pin.unlink()
         for key in list(self.maps["policies"].keys()):
             if (policy := int.from_bytes(key, "little")) not in policies:
                 self.forget(policy)

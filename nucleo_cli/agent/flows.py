@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from nucleo_cli.agent import maps
 from nucleo_cli.agent.libbpf import Map
-from nucleo_cli.agent.maps import Direction, Record, RecordKey
+from nucleo_cli.agent.maps import Direction, Health, Record, RecordKey
 from nucleo_cli.agent.names import Names
 from nucleo_cli.agent.rules import Maps
 
@@ -30,6 +30,7 @@ create table if not exists flow (
   hour integer, namespace text, app text, pod text, direction text, kind text, peer text, address text, port integer,
   target integer, protocol text, verdict text, rule text, first real, last real, connections integer,
   packets_out integer, bytes_out integer, packets_in integer, bytes_in integer,
+  retransmits integer, resets integer, rtt_us integer,
   primary key (hour, namespace, app, pod, direction, peer, address, port, protocol, verdict, rule)
 ) without rowid
 """
@@ -49,12 +50,17 @@ _NAMED = (
         "rule",
     ),
     *("first", "last", "connections", "packets_out", "bytes_out", "packets_in", "bytes_in"),
+    *("retransmits", "resets", "rtt_us"),
 )
+# From `first` on they are of one hour; what comes before says which flow it is.
+_COUNTED = 10
 _ADD = f"""
 insert into flow values ({", ".join("?" * (1 + len(_NAMED)))})
 on conflict do update set last = excluded.last, connections = connections + excluded.connections,
   packets_out = packets_out + excluded.packets_out, bytes_out = bytes_out + excluded.bytes_out,
-  packets_in = packets_in + excluded.packets_in, bytes_in = bytes_in + excluded.bytes_in
+  packets_in = packets_in + excluded.packets_in, bytes_in = bytes_in + excluded.bytes_in,
+  retransmits = retransmits + excluded.retransmits, resets = resets + excluded.resets,
+  rtt_us = coalesce(excluded.rtt_us, rtt_us)
 """  # noqa: S608  names of columns
 
 
@@ -90,11 +96,11 @@ class Store:
 
     def find(self, namespace: str, app: str, since: float) -> Iterator[Json]:
         """Flows of an app that had packets after `since` (seconds since 1970), the oldest first; hours together."""
-        columns = ", ".join(_NAMED[:-7])
-        sums = ", ".join(f"sum({name})" for name in _NAMED[-5:])
+        columns = ", ".join(_NAMED[:-_COUNTED])
+        sums = ", ".join(f"sum({name})" for name in _NAMED[2 - _COUNTED : -1])
         found = self._database.execute(
-            f"select {columns}, min(first), max(last), {sums} from flow where namespace = ? and app = ? and last >= ?"  # noqa: S608
-            f" group by {columns} order by max(last)",
+            f"select {columns}, min(first), max(last), {sums}, max(rtt_us) from flow"  # noqa: S608  names of columns
+            f" where namespace = ? and app = ? and last >= ? group by {columns} order by max(last)",
             (namespace, app, since),
         )
         for row in found:
@@ -105,14 +111,16 @@ class Store:
 class Flows:
     """Turns the kernel's records into flows.
 
-    `subjects` is whose pod a number is; `records` and `names` are those of the kernel and of the world.
+    `subjects` is whose pod a number is; `records` and `health` are those of the kernel.
     """
 
     records: Map
+    health: Map
     names: Names
     store: Store
     subjects: Mapping[int, Subject] = field(default_factory=dict[int, Subject])
     _before: dict[bytes, Record] = field(default_factory=dict[bytes, Record])
+    _healthy: dict[bytes, Health] = field(default_factory=dict[bytes, Health])
     _listeners: list[SimpleQueue[Json]] = field(default_factory=list[SimpleQueue[Json]])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -127,9 +135,12 @@ class Flows:
                 if now - record.last > _QUIET_SECONDS * 10**9:
                     self.records.delete(data)
                     del self._before[data]
+                    self._healthy.pop(data, None)
                 continue
             self._before[data] = record
             flow = self._flow(maps.record_key(data), record, before, clock - now / 10**9)
+            if flow is not None:
+                flow |= self._health(data)
             if flow is not None:
                 found.append(flow)
         if found:
@@ -139,6 +150,15 @@ class Flows:
                     for each in found:
                         listener.put(each)
         return len(found)
+
+    def _health(self, data: bytes) -> Json:
+        """How the connections of a record have done since the last time."""
+        key = maps.record_key(data)
+        value = self.health.get(maps.health_key(key)) if key.protocol == maps.TCP else None
+        found = maps.health(value) if value else Health()
+        since = found.since(self._healthy.get(data, Health()))
+        self._healthy[data] = found
+        return {"retransmits": since.retransmits, "resets": since.resets, "rtt_us": since.median}
 
     def listen(self) -> SimpleQueue[Json]:
         """All flows from now on; `forget` ends it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from ctypes import POINTER, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
@@ -75,6 +76,9 @@ _ARGUMENTS = {
     "bpf_map__fd": (c_void_p,),
     "bpf_map__key_size": (c_void_p,),
     "bpf_map__value_size": (c_void_p,),
+    "bpf_map__type": (c_void_p,),
+    "bpf_map__max_entries": (c_void_p,),
+    "bpf_map__map_flags": (c_void_p,),
     "bpf_map__set_pin_path": (c_void_p, c_char_p),
     "bpf_program__name": (c_void_p,),
     "bpf_program__fd": (c_void_p,),
@@ -226,16 +230,22 @@ class Program:
 
 
 class Object:
-    """The programs and maps of a compiled file. With `pins`, maps of that folder are used again where they fit."""
+    """The programs and maps of a compiled file.
+
+    With `pins`, a map of that folder is used again, and pinned there where there is none. Its file says what it is
+    like: one that has changed is another map, beside the one before. `pins` are these files by the map's name.
+    """
 
     def __init__(self, file: Path, pins: Path | None = None) -> None:
         calls, check = _library().calls, _library().check
         self._pointer = calls.bpf_object__open_file(str(file).encode(), None)
         check(self._pointer, f"opening {file}", pointer=True)
+        self.pins: dict[str, Path] = {}
         if pins is not None:
             for pointer in self._each("map"):
-                name: bytes = calls.bpf_map__name(pointer)
-                check(calls.bpf_map__set_pin_path(pointer, os.fsencode(pins) + b"/" + name), f"pinning {name.decode()}")
+                name: str = calls.bpf_map__name(pointer).decode()
+                self.pins[name] = pins / f"{name}-{_layout(pointer)}"
+                check(calls.bpf_map__set_pin_path(pointer, os.fsencode(self.pins[name])), f"pinning {name}")
         check(calls.bpf_object__load(self._pointer), f"loading {file.name}")
         self.maps = {each.name: each for each in map(_map, self._each("map"))}
         found = ((calls.bpf_program__name(pointer).decode(), pointer) for pointer in self._each("program"))
@@ -250,6 +260,14 @@ class Object:
     def close(self) -> None:
         """What is pinned or attached stays."""
         _library().calls.bpf_object__close(self._pointer)
+
+
+def _layout(pointer: int) -> str:
+    """Names what the kernel compares before it lets a map be used again. A value of other fields but the same size is
+    the same to it: then the map has to get another name."""
+    known = ("type", "key_size", "value_size", "max_entries", "map_flags")
+    numbers = [getattr(_library().calls, f"bpf_map__{each}")(pointer) for each in known]
+    return hashlib.sha256(repr(numbers).encode()).hexdigest()[:8]
 
 
 def _map(pointer: int) -> Map:

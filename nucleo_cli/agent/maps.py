@@ -26,6 +26,8 @@ _NUMBER = struct.Struct("=I")
 _CGROUP = struct.Struct("=Q")
 _RECORD_KEY = struct.Struct("=II16s2sBBB3x")
 _RECORD = struct.Struct("=QQQQQQQ")
+_HEALTH_KEY = struct.Struct("=I16s2sBx")
+_HEALTH = struct.Struct("=32QQQ")
 _EVENT = struct.Struct("=II")
 _ANSWER = struct.Struct("=III")
 
@@ -79,6 +81,30 @@ class Record:
     bytes_out: int
     packets_in: int
     bytes_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Of TCP connections: how many round trips took from 2^i microseconds on, by i; sums since the first."""
+
+    round_trips: tuple[int, ...] = (0,) * 32
+    retransmits: int = 0
+    resets: int = 0
+
+    def since(self, before: Health) -> Health:
+        trips = tuple(now - then for now, then in zip(self.round_trips, before.round_trips, strict=True))
+        return Health(trips, self.retransmits - before.retransmits, self.resets - before.resets)
+
+    @property
+    def median(self) -> int | None:
+        """Microseconds, as near as powers of two say it; None where there was no round trip."""
+        half = sum(self.round_trips) / 2
+        reached = 0
+        for power, count in enumerate(self.round_trips):
+            reached += count
+            if count and reached >= half:
+                return int(1.5 * 2**power)
+        return None
 
 
 def number(value: int) -> bytes:
@@ -180,6 +206,16 @@ def record_key(data: bytes) -> RecordKey:
 
 def record(data: bytes) -> Record:
     return Record(*_RECORD.unpack(data))
+
+
+def health_key(of: RecordKey) -> bytes:
+    """The key of `health` for the connections of a record."""
+    return _HEALTH_KEY.pack(of.pod, address(str(of.remote)), of.port.to_bytes(2, "big"), of.direction)
+
+
+def health(data: bytes) -> Health:
+    *trips, retransmits, resets = _HEALTH.unpack(data)
+    return Health(tuple(trips), retransmits, resets)
 
 
 def event(data: bytes) -> RecordKey | tuple[int, bytes]:

@@ -7,8 +7,8 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nucleo_cli.adapters.kubernetes import path
@@ -18,9 +18,10 @@ from nucleo_cli.agent.enforcer import Enforcer, Member
 from nucleo_cli.agent.flows import Flows, Subject
 from nucleo_cli.agent.libbpf import BpfError, Ring
 from nucleo_cli.agent.rules import compiled, hosts, pod_number, policy_number
+from nucleo_cli.agent.status import change
 from nucleo_cli.agent.watching import News, Watches
 from nucleo_cli.agent.world import Json, World, key
-from nucleo_cli.domain.documents import labels, parts
+from nucleo_cli.domain.documents import labels, part
 from nucleo_cli.domain.labels import APP
 from nucleo_cli.errors import NucleoError
 
@@ -57,7 +58,6 @@ class Agent:
     here: Callable[[], frozenset[str]] | None = None
     ready: Callable[[], None] | None = None
     _seen: set[str] = field(default_factory=set[str])
-    _said: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
     def run(self) -> None:
         """For ever."""
@@ -123,9 +123,11 @@ class Agent:
         uids: set[str] = set()
         subjects: dict[int, Subject] = {}
         policies: set[int] = set()
-        for network in self.world.of("appnetworks"):
+        for network in list(self.world.of("appnetworks")):
             local = self.world.local_pods(network)
             if not local:
+                if self.world.node in part(network, "status", "nodes"):
+                    self._report(network, 0, 0)
                 continue
             number = policy_number(*key(network))
             policies.add(number)
@@ -166,32 +168,11 @@ class Agent:
         return True
 
     def _report(self, network: Json, attached: int, pods: int, problem: str = "") -> None:
-        """Say in the object's status how far its rules are in force, or why they are not."""
-        ready = attached == pods and not problem
-        condition = {
-            "type": "Ready",
-            "status": str(ready),
-            "reason": "Invalid" if problem else "Attached" if ready else "Attaching",
-            "message": problem or f"{attached} of {pods} pods on {self.world.node}",
-        }
-        generation = network["metadata"]["generation"]
-        said = f"{generation} {condition}"
-        if self._said.get(key(network)) == said:
+        """Say in the object's status how far its rules are in force on this node, or why they are not."""
+        status = change(network, self.world, attached, pods, problem)
+        if status is None:
             return
-        condition |= {"observedGeneration": generation, "lastTransitionTime": _since(network, condition["status"])}
-        status = {"observedGeneration": generation, "pods": attached, "conditions": [condition]}
         namespace, name = key(network)
-        where = path("nucleo.io/v1alpha1", "appnetworks", namespace, name, "status")
-        try:
-            self.cluster.patch(where, {"status": status})
-        except NucleoError:  # the next change tries again
-            return
-        self._said[key(network)] = said
-
-
-def _since(network: Json, status: str) -> str:
-    """Since when the condition has been what it is now."""
-    for before in parts(network, "status", "conditions"):
-        if before.get("type") == "Ready" and before.get("status") == status:
-            return before["lastTransitionTime"]
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        with suppress(NucleoError):  # the next change tries again
+            where = path("nucleo.io/v1alpha1", "appnetworks", namespace, name, "status")
+            self.world.take("appnetworks", "MODIFIED", self.cluster.patch(where, {"status": status}))

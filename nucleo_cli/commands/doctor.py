@@ -76,6 +76,7 @@ def _checks(context: Context) -> list[Check]:
         ("registry", lambda: _registry(context, shared.settings)),
         ("routes", lambda: checks.routes(context.cluster, shared.settings)),
         ("metrics", lambda: checks.metrics(context.cluster)),
+        ("rules", lambda: checks.rules(context.cluster, shared.settings, _has_rules(context))),
     ]
 
 
@@ -101,6 +102,11 @@ def _file(context: Context) -> str:
     if not (context.options.directory / "nucleo.yml").is_file():
         raise SkippedError("there is none in this folder")
     return f"describes {context.app.name}"
+
+
+def _has_rules(context: Context) -> bool:
+    here = (context.options.directory / "nucleo.yml").is_file()
+    return here and not context.options.app and not context.app.network.is_silent
 
 
 def _namespace(context: Context) -> str:

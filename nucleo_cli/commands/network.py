@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nucleo_cli.domain.flows import Flow
     from nucleo_cli.domain.settings import Settings
     from nucleo_cli.network.explain import Row
+    from nucleo_cli.workflows.rates import Rate
 
 Confirm = Annotated[
     str | None, typer.Option("--confirm", metavar="CONTEXT", help="The cluster's context, to answer the question.")
@@ -25,9 +26,20 @@ Confirm = Annotated[
 _LEARN_SECONDS = 3600.0
 _WEEK_SECONDS = 7 * 24 * 3600.0
 
+
+def _release(text: str) -> int:
+    number = text.removeprefix("v")
+    if not number.isdecimal():
+        raise typer.BadParameter(f'"{text}" is not a release: 3 or v3')
+    return int(number)
+
+
 Since = Annotated[float | None, typer.Option("--since", metavar="TIME", parser=seconds, help="As far back: 5m, 1h.")]
 Dropped = Annotated[bool, typer.Option("--dropped", help="Only what was dropped, or would have been.")]
 To = Annotated[str | None, typer.Option("--to", metavar="NAME", help="Only flows with this app, host or address.")]
+Release = Annotated[
+    int | None, typer.Option("--release", metavar="N", parser=_release, help="Only what began under this release: v3.")
+]
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes from now on.")]
 
 
@@ -56,6 +68,7 @@ def flows(
     dropped: Dropped = False,
     to: To = None,
     since: Since = None,
+    release: Release = None,
     follow: Follow = False,
 ) -> None:
     """Show what the app has talked to, by name, and what the rules said to it.
@@ -65,11 +78,16 @@ def flows(
     \b
       nucleo network flows --dropped
       nucleo network flows -f --to api.stripe.com
+      nucleo network flows --dropped --release v3
       nucleo network flows --since 1h --json | jq -r .peer
     """
-    from nucleo_cli.workflows.flows import Query, read_flows
+    from nucleo_cli.workflows.flows import Query, during, read_flows
 
-    query = Query(time.time() - (since or _WEEK_SECONDS), dropped, to or "", follow)
+    begin, end = time.time() - (since or _WEEK_SECONDS), float("inf")
+    if release is not None:
+        began, end = during(context.cluster, context.target, release)
+        begin = max(begin, began)
+    query = Query(begin, end, dropped, to or "", follow)
     found = read_flows(context.cluster, context.target, query)
     style, app = context.terminal.style, context.target.app
     if follow:
@@ -149,12 +167,48 @@ def test(context: Context) -> int | None:
         return "\n".join([f"  {style.dim(first)}", *marked])
 
     context.terminal.show(document, text if tried else "")
-    if not tried:
+    if context.app.network.mode == "audit":
+        context.terminal.note("mode is audit: nothing is dropped, and only what rules allow was tried")
+    elif not tried:
         context.terminal.note(f"nothing closes what {context.app.name} may connect to: there is nothing to try")
     elif different:
         context.terminal.note(f"{len(different)} of {len(tried)} are not as nucleo.yml says: is it deployed?")
         return Exit.DIFFERENT
     return None
+
+
+def top(context: Context) -> None:
+    """Show what the app's connections carry now: rates, round trips and retransmits by peer.
+
+    Sums of the last ten seconds; Ctrl-C ends it.
+
+    \b
+      nucleo network top
+      nucleo network top --json --timeout 10 | jq '.peers[0]'
+    """
+    from nucleo_cli.terminal.live import watch
+    from nucleo_cli.workflows.flows import Query, read_flows
+    from nucleo_cli.workflows.rates import Rates
+
+    rates = Rates()
+    rates.start(read_flows(context.cluster, context.target, Query(time.time(), follow=True)))
+
+    def read() -> tuple[dict[str, object], str]:
+        found = rates.read()
+        head = ("", "PEER", "PORT", "OUT", "IN", "CONNECTIONS", "RTT", "RETRANSMITS", "DROPPED")
+        cells = [_rate_cells(rate) for rate in found]
+        text = table(head, cells) if cells else "nothing comes and nothing goes"
+        return {"app": context.target.app, "peers": [asdict(rate) for rate in found]}, text
+
+    limit = context.options.timeout
+    watch(context.terminal, read, 1.0, time.monotonic() + limit if limit else float("inf"))
+
+
+def _rate_cells(rate: "Rate") -> tuple[str, ...]:
+    trip = "" if rate.rtt_us is None else f"{rate.rtt_us / 1000:.1f} ms"
+    volumes = (f"{_volume(rate.bytes_out)}/s", f"{_volume(rate.bytes_in)}/s", f"{rate.connections:.1f}/s")
+    troubles = (f"{each:.1f}/s" if each else "" for each in (rate.retransmits, rate.dropped))
+    return rate.direction, rate.peer, str(rate.port), *volumes, trip, *troubles
 
 
 def install(context: Context) -> None:
@@ -222,7 +276,8 @@ def _flow_table(flows: "list[Flow]", app: str, style: Style) -> str:
     head = ("LAST", "", "PEER", "PORT", "VERDICT", "CONNECTIONS", "BYTES", "RULE")
     cells = [_cells(flow, app) for flow in flows]
     first, *lines = table(head, cells).splitlines()
-    colored = [style.red(line) if flow.verdict == "denied" else line for line, flow in zip(lines, flows, strict=True)]
+    colors = {"denied": style.red, "limited": style.red, "audited": style.yellow, "allowed": str}
+    colored = [colors[flow.verdict](line) for line, flow in zip(lines, flows, strict=True)]
     return "\n".join([style.dim(first), *colored])
 
 
@@ -262,6 +317,7 @@ subcommands = {
     "show": show,
     "explain": explain,
     "flows": flows,
+    "top": top,
     "learn": learn,
     "test": test,
     "install": install,

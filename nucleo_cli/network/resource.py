@@ -16,11 +16,13 @@ from nucleo_cli.domain.network import (
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.network.allowed import (
     ANY_ADDRESS,
+    NODES,
     NOT_INTERNET,
     Allowed,
     AnyPeer,
     NodePeer,
     allowed,
+    hops,
     own_pods,
     pods_of,
 )
@@ -47,9 +49,9 @@ def app_network(app: App, settings: Settings) -> Json:
     spec: Json = {"mode": _MODES[app.network.mode], "podSelector": {"matchLabels": own_pods(app).labels}}
     inbound, outbound = allowed(app, settings, "from"), allowed(app, settings, "to")
     if inbound is not None:
-        spec["ingress"] = [entry for flow in inbound for entry in _entries(flow, app)]
+        spec["ingress"] = [entry for flow in inbound for entry in _entries(flow, app, settings)]
     if outbound is not None:
-        spec["egress"] = [entry for flow in outbound for entry in _entries(flow, app)]
+        spec["egress"] = [entry for flow in outbound for entry in _entries(flow, app, settings)]
     if app.network.limits.egress:
         spec["egressBytesPerSecond"] = app.network.limits.egress
     return manifest(app, API, KIND, spec)
@@ -60,16 +62,16 @@ def hold(app: App) -> list[str]:
     return ["/bin/bash", "-c", _HOLD] if app.network.mode == "enforce" else []
 
 
-def _entries(flow: Allowed, app: App) -> list[Json]:
+def _entries(flow: Allowed, app: App, settings: Settings) -> list[Json]:
     ports = {"ports": [_port(each) for each in flow.ports]} if flow.ports else {}
-    return [{"rule": flow.text, **ports, **peer} for peer in _peers(flow, app)]
+    return [{"rule": flow.text, **ports, **peer} for peer in _peers(flow, app, settings)]
 
 
 def _port(port: PortRange) -> Json:
     return {"protocol": port.protocol, "first": port.first, "last": port.last}
 
 
-def _peers(flow: Allowed, app: App) -> list[Json]:
+def _peers(flow: Allowed, app: App, settings: Settings) -> list[Json]:
     if pods := pods_of(flow.peer, app):
         return [{"pods": {"namespace": pods.namespace, "labels": pods.labels}}]
     match flow.peer:
@@ -86,11 +88,16 @@ def _peers(flow: Allowed, app: App) -> list[Json]:
         case KubeApiPeer():
             return [{"special": "kube-api"}]
         case IngressPeer():
-            return [{"special": "ingress"}]
+            return [{"special": "ingress"}, *(_hop(each) for each in hops(settings) if each != NODES)]
         case NodePeer():
             return [{"special": "node"}]
         case _:
             raise AssertionError(f"{flow.text}: an AppNetwork has no such peer")
+
+
+def _hop(where: str) -> Json:
+    """A block of addresses, or all pods of a namespace."""
+    return _block(where) if "/" in where else {"pods": {"namespace": where, "labels": {}}}
 
 
 def _block(block: str, excluded: tuple[str, ...] = ()) -> Json:

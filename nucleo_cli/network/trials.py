@@ -13,6 +13,7 @@ from nucleo_cli.network.drops import dropped
 # Of a block for documentation (RFC 5737): nobody is there, whatever the rules say.
 _NOWHERE = "192.0.2.1"
 _API = "kubernetes.default.svc"
+_OTHERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,9 @@ def trials(app: App, settings: Settings, places: Sequence[Place]) -> list[Trial]
     if rules is None:
         return []
     found = [trial for rule in rules for trial in _allowed(rule, app, places)]
-    found += [trial for trial in _denied(app, settings, places) if (trial.host, trial.port) not in _known(found)]
-    return found
+    if app.network.mode == "audit":  # all else is open, as it says
+        return found
+    return [*found, *(each for each in _denied(app, settings, places) if (each.host, each.port) not in _known(found))]
 
 
 def _known(found: list[Trial]) -> set[tuple[str, int]]:
@@ -73,13 +75,16 @@ def _allowed(rule: Allowed, app: App, places: Sequence[Place]) -> Iterator[Trial
 
 
 def _denied(app: App, settings: Settings, places: Sequence[Place]) -> Iterator[Trial]:
-    """An address that nobody has, the API server, and another app: where no rule leads to them."""
+    """An address that nobody has, the API server, and some other apps: where no rule leads to them."""
     samples = [("address", _NOWHERE, _NOWHERE, 9), ("service", "default/kubernetes", _API, 443)]
-    others = [each for each in places if (each.namespace, each.app) != (app.namespace, app.name)]
-    samples += [("app", f"{each.namespace}/{each.app}", each.address, each.port) for each in others[:1]]
+    others: dict[tuple[str, str], Place] = {}
+    for each in places:
+        if (each.namespace, each.app) != (app.namespace, app.name):
+            others.setdefault((each.namespace, each.app), each)
+    samples += [("app", f"{each.namespace}/{each.app}", each.address, each.port) for each in others.values()][:_OTHERS]
     for kind, peer, host, port in samples:
         address = _NOWHERE if host == _API else host
-        flow = Flow("", "out", kind, peer, address, port, port, "TCP", "allowed", "", 0, 0, 1, 0, 0, 0, 0)
+        flow = Flow("", "out", kind, peer, address, port, port, "TCP", "allowed", "", 0, 0, 1, 0, 0, 0, 0, 0, 0, None)
         if list(dropped(app, settings, [flow])):
             yield Trial(host, port, False, f"no rule allows {app.name} to {peer}:{port}")
 

@@ -14,7 +14,7 @@ from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.app import Target
 from nucleo_cli.domain.build import Image
 from nucleo_cli.domain.documents import Json, annotations, number, part, parts
-from nucleo_cli.domain.events import Notice, Warned, Work
+from nucleo_cli.domain.events import Notice, PodChanged, Warned, Work
 from nucleo_cli.errors import Conflict, NotFound, NucleoError, RolloutFailed
 from nucleo_cli.workflows.build import registry_settings
 from nucleo_cli.workflows.diagnosis import diagnose
@@ -33,6 +33,7 @@ CRD = "appnetworks.nucleo.io"
 
 DEADLINE_SECONDS = 180.0
 _PAUSE_SECONDS = 0.3
+_NODES_SECONDS = 5.0
 _LABELS = {"nucleo.io/component": "agent"}
 _POD_SECURITY = "pod-security.kubernetes.io/enforce"
 # Ring buffers came with 5.8. Before 5.11 a map was locked memory.
@@ -58,6 +59,11 @@ class _Seen:
         counts = ("updatedNumberScheduled", "numberReady")
         observed = number(self.document, "status", "observedGeneration") >= self.document["metadata"]["generation"]
         return observed and all(number(self.document, "status", count) == self.nodes for count in counts)
+
+    @property
+    def late(self) -> dict[str, Json]:
+        """The pods that are not ready, by their nodes."""
+        return {str(part(each, "spec").get("nodeName", "?")): each for each in self.pods if not _is_ready(each)}
 
     @property
     def newest(self) -> list[Json]:
@@ -95,7 +101,7 @@ def install(tools: Tools, timeout: float | None = None) -> Work[Json]:
         _allow_privileged(tools.cluster)
         _apply_crd(tools.cluster)
         seen = yield from _roll_out(tools, lease, image, capabilities, timeout)
-        yield phase.end(f"ready on {seen.nodes} of {seen.nodes}")
+        yield phase.end(f"ready on {number(seen.document, 'status', 'numberReady')} of {seen.nodes}")
     if settings.network not in ("auto", "agent"):
         yield Warned(
             f"the cluster's setting network is {settings.network}: apps do not use the agent",
@@ -121,7 +127,7 @@ def uninstall(tools: Tools, timeout: float | None = None) -> Work[Json]:
         if history.revisions:
             values = {**history.revisions[-1].values, "remove": True}
             tools.helm().upgrade(AGENT, _chart(), NAMESPACE, values, description="remove", labels=_LABELS)
-            seen = _watch(cluster, lease, timeout)
+            seen = yield from _watch(cluster, lease, timeout)
             tools.helm().uninstall(AGENT, NAMESPACE)
         _delete_crd(cluster)
         _label_namespace(cluster, {})
@@ -165,11 +171,11 @@ def _roll_out(
 ) -> Work[_Seen]:
     try:
         _upgrade(tools, image, capabilities)
-        return _watch(tools.cluster, lease, timeout)
+        return (yield from _watch(tools.cluster, lease, timeout))
     except _NoCapability:
         yield Notice("The nodes' containers cannot have CAP_BPF: the agent asks for CAP_SYS_ADMIN instead")
         _upgrade(tools, image, _without_bpf(capabilities))
-        return _watch(tools.cluster, lease, timeout)
+        return (yield from _watch(tools.cluster, lease, timeout))
 
 
 def _upgrade(tools: Tools, image: Image, capabilities: list[str]) -> None:
@@ -181,23 +187,45 @@ class _NoCapability(Exception):
     """The container runtime of a node has no such capability to give."""
 
 
-def _watch(cluster: Cluster, lease: HeldLease, timeout: float | None) -> _Seen:
-    """Until every node has the newest agent. Raises RolloutFailed, and _NoCapability."""
-    deadline = time.monotonic() + (timeout or DEADLINE_SECONDS)
-    began = time.monotonic()
+def _watch(cluster: Cluster, lease: HeldLease, timeout: float | None) -> Work[_Seen]:
+    """Until every node that answers has the newest agent. Raises RolloutFailed, and _NoCapability."""
+    began = asked = time.monotonic()
+    shown: dict[str, bool] = {}
     while not (seen := _look(cluster)).is_complete:
         lease.check()
+        spent = time.monotonic() - began
         for pod in seen.newest:
-            if _NO_CAPABILITY.search(_said(pod)):
-                raise _NoCapability
-            if failure := diagnose(pod, time.monotonic() - began):
-                raise _failed(cluster, pod, f"{pod['metadata']['name']}: {failure.summary}")
-        if time.monotonic() > deadline:
-            late = [each for each in seen.pods if not _is_ready(each)]
-            nodes = ", ".join(sorted(str(each["spec"].get("nodeName", "?")) for each in late))
-            raise _failed(cluster, late[0] if late else {}, f"the agent is not ready on {nodes or 'every node'}")
+            name, ready = str(pod["metadata"]["name"]), _is_ready(pod)
+            if shown.get(name) != ready:
+                shown[name] = ready
+                yield PodChanged("agent", name, str(part(pod, "status").get("phase", "Pending")), ready)
+            _check(cluster, pod, spent)
+        if time.monotonic() - asked > _NODES_SECONDS:
+            asked = time.monotonic()
+            if down := _down(cluster, seen):
+                yield Warned(f"nodes that do not answer were left as they are: {', '.join(down)}")
+                return seen
+        if spent > (timeout or DEADLINE_SECONDS):
+            nodes = ", ".join(sorted(seen.late)) or "every node"
+            raise _failed(cluster, next(iter(seen.late.values()), Json()), f"the agent is not ready on {nodes}")
         time.sleep(_PAUSE_SECONDS)
     return seen
+
+
+def _check(cluster: Cluster, pod: Json, spent: float) -> None:
+    """Raises RolloutFailed or _NoCapability for a pod that will never be ready."""
+    if _NO_CAPABILITY.search(_said(pod)):
+        raise _NoCapability
+    if failure := diagnose(pod, spent):
+        raise _failed(cluster, pod, f"{pod['metadata']['name']}: {failure.summary}")
+
+
+def _down(cluster: Cluster, seen: _Seen) -> list[str]:
+    """The nodes that are still waited for, where none of them is ready itself; else none."""
+    if not seen.late or seen.nodes != number(seen.document, "status", "numberReady") + len(seen.late):
+        return []
+    healthy = {str(each["metadata"]["name"]) for each in cluster.items(path("v1", "nodes")) if _is_ready(each)}
+    return [] if healthy & set(seen.late) else sorted(seen.late)
 
 
 def _look(cluster: Cluster) -> _Seen:
@@ -209,12 +237,13 @@ def _look(cluster: Cluster) -> _Seen:
 def _failed(cluster: Cluster, pod: Json, message: str) -> RolloutFailed:
     name = str(part(pod, "metadata").get("name", ""))
     log = last_lines(cluster, NAMESPACE, name, "agent", False) or last_lines(cluster, NAMESPACE, name, "prepare", False)
-    hint = "what is pinned in the kernel goes on being enforced; nucleo network install tries again"
+    hint = "rules that are in force already stay so; run the same command again when the node is well"
     return RolloutFailed(message, hint, {"pod": name or None, "log": log})
 
 
-def _is_ready(pod: Json) -> bool:
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in parts(pod, "status", "conditions"))
+def _is_ready(found: Json) -> bool:
+    """Of a pod or a node."""
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in parts(found, "status", "conditions"))
 
 
 def _said(pod: Json) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain import xdg
-from nucleo_cli.domain.documents import part
+from nucleo_cli.domain.documents import number, part
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import NotAllowed, NotFound, NucleoError
 from nucleo_cli.workflows.urls import GATEWAY, INGRESS
@@ -204,3 +204,33 @@ def metrics(cluster: "Cluster") -> str:
             "the cluster has no metrics API: nothing scales by load", "install metrics-server on the cluster"
         ) from None
     return "the metrics API answers"
+
+
+def rules(cluster: "Cluster", settings: Settings, app_has_rules: bool) -> str:
+    """What enforces network rules. Fails where nothing does and the app has some."""
+    from nucleo_cli.workflows.probe import enforces_policies
+    from nucleo_cli.workflows.settings import with_back_end
+
+    back_end = with_back_end(cluster, settings).network
+    if back_end == "agent":
+        found = cluster.get(path("apps/v1", "daemonsets", "nucleo-system", "nucleo-agent"))
+        ready, wanted = (number(found, "status", each) for each in ("numberReady", "desiredNumberScheduled"))
+        if ready < wanted:
+            raise NucleoError(
+                f"Nucleo's agent is ready on {ready} of {wanted} nodes: new pods of apps with rules wait on the others",
+                "nucleo network install brings it back",
+            )
+        return f"Nucleo's agent enforces them, ready on {ready} of {wanted} nodes"
+    if back_end == "cilium":
+        return "Cilium enforces them"
+    if back_end == "none":
+        raise SkippedError("the cluster's setting says that nothing enforces them")
+    enforced = enforces_policies(cluster)
+    if enforced is None:
+        raise SkippedError("not known: no app runs here to try a NetworkPolicy with")
+    if enforced:
+        return "a NetworkPolicy is enforced, as a trial showed"
+    said = "this cluster takes a NetworkPolicy and does not enforce it, as a trial showed"
+    if app_has_rules:
+        raise NucleoError(f"{said}: the app's rules do nothing", "nucleo network install enforces them")
+    raise SkippedError(f"{said}: rules would do nothing without nucleo network install")

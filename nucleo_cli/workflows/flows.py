@@ -15,6 +15,7 @@ from nucleo_cli.domain.app import Target
 from nucleo_cli.domain.documents import Json, part
 from nucleo_cli.domain.flows import DROPPED, Flow
 from nucleo_cli.errors import NotFound, NucleoError, Unreachable
+from nucleo_cli.workflows.history import read_history
 from nucleo_cli.workflows.settings import NAMESPACE, OF_AGENT
 
 if TYPE_CHECKING:
@@ -27,17 +28,29 @@ _POLL_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`since` is seconds since 1970; `to` is a part of the peer's name or its address."""
+    """`since` and `until` are seconds since 1970, `until` of the first packet; `to` is the peer's name or address."""
 
     since: float = 0
+    until: float = float("inf")
     dropped: bool = False
     to: str = ""
     follow: bool = False
 
     def fits(self, flow: Flow) -> bool:
+        if flow.first > self.until:
+            return False
         if self.dropped and flow.verdict not in (*DROPPED, "audited"):
             return False
         return not self.to or self.to in (flow.peer, flow.address) or self.to in flow.peer.split("/")
+
+
+def during(cluster: Cluster, target: Target, release: int) -> tuple[float, float]:
+    """From when until when a release was the newest, in seconds since 1970. NotFound where it is not kept."""
+    revisions = read_history(cluster, target).revisions
+    times = {each.version: each.created.timestamp() for each in revisions if each.created}
+    if release not in times:
+        raise NotFound(f"{target.app} has no release {release}", "nucleo releases lists those that are kept")
+    return times[release], min((time for version, time in times.items() if version > release), default=float("inf"))
 
 
 def read_flows(cluster: Cluster, target: Target, query: Query) -> Iterator[Flow]:

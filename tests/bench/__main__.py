@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from tests.bench import builds, clusters, deploys, logs, machine, matrix, report, starting, tables
+from tests.bench import builds, clusters, deploys, logs, machine, matrix, network, report, starting, tables
 from tests.bench.measure import Comparison, MeasureError, Row
 from tests.bench.samples import SAMPLES
 from tests.bench.setting import Setting
@@ -26,6 +26,7 @@ ROWS: dict[str, Callable[[Setting], Iterator[Row | Comparison]]] = {
     "logs": logs.following,
     "reconnect": logs.reconnecting,
     "up": clusters.up,
+    "network": network.pods,
 }
 
 

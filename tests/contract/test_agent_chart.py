@@ -41,7 +41,7 @@ def test_the_agent_alone_runs_on_where_the_machine_has_mounted(helm: Helm) -> No
 def test_only_what_mounts_is_privileged(helm: Helm) -> None:
     found = pod(helm)
     (prepare,) = found["initContainers"]
-    assert prepare["args"] == ["prepare"]
+    assert prepare["args"] == ["prepare", "--bpf", "/host/bpf"]
     assert prepare["securityContext"]["privileged"]
     assert "privileged" not in found["containers"][0]["securityContext"]
 
@@ -55,14 +55,14 @@ def test_it_is_on_every_node_before_all_else(helm: Helm) -> None:
 
 def test_two_are_never_at_work_on_a_node(helm: Helm) -> None:
     update = rendered(helm)["DaemonSet"]["spec"]["updateStrategy"]["rollingUpdate"]
-    assert update == {"maxUnavailable": "10%", "maxSurge": 0}
+    assert update == {"maxUnavailable": "25%", "maxSurge": 0}
 
 
 def test_removing_is_done_everywhere_at_once_and_mounts_nothing(helm: Helm) -> None:
     found = rendered(helm, remove=True)["DaemonSet"]["spec"]
     assert found["updateStrategy"]["rollingUpdate"]["maxUnavailable"] == "100%"
     assert "initContainers" not in found["template"]["spec"]
-    assert found["template"]["spec"]["containers"][0]["args"] == ["remove", "--stay"]
+    assert found["template"]["spec"]["containers"][0]["args"] == ["remove", "--stay", "--bpf", "/host/bpf"]
 
 
 def test_it_may_read_what_it_follows_and_write_one_status(helm: Helm) -> None:

@@ -17,8 +17,8 @@ from nucleo_cli.agent.enforcer import Enforcer, Member, remove
 from nucleo_cli.agent.maps import Verdict
 from nucleo_cli.agent.rules import compiled as compile_rules
 from nucleo_cli.agent.rules import hosts, policy_number
-from tests.contract.network.conftest import Pod
-from tests.unit.agent.worlds import Json, network, tcp, world
+from tests.contract.network.pods import SOURCES, Pod
+from tests.unit.agent.worlds import Json, network, pod, tcp, world
 
 POLICY = policy_number("shop", "shop")
 SERVER = """
@@ -147,20 +147,54 @@ def test_an_app_with_rules_for_both_ways_answers_whom_it_lets_in(enforcer: Enfor
     assert answers(client, f"{server.address}:80", client=UDP_CLIENT) == ["hello"]
 
 
-def test_what_is_attached_outlives_who_attached_it(compiled: Path, pins: Path, client: Pod, server: Pod) -> None:
-    program = (
-        "import sys, json, time; from pathlib import Path; from nucleo_cli.agent.enforcer import *;"
-        "from nucleo_cli.agent.rules import compiled; from tests.unit.agent.worlds import world;"
-        "e = Enforcer(Path(sys.argv[1]), Path(sys.argv[2])); rules = compiled(json.loads(sys.argv[3]), world());"
-        "e.write(rules); e.attach(Member('uid', rules.policy, Path(sys.argv[4])));"
-        "print('ready', flush=True); time.sleep(60)"
-    )
-    rules = json.dumps(allow(f"{server.address}/32", 80))
-    argv = [sys.executable, "-c", program, str(compiled), str(pins / "nucleo"), rules, str(client.cgroup)]
+AGENT = """
+import json, sys, time
+from pathlib import Path
+from nucleo_cli.agent.enforcer import Enforcer, Member
+from nucleo_cli.agent.rules import compiled
+from tests.unit.agent.worlds import world
+enforcer = Enforcer(Path(sys.argv[1]), Path(sys.argv[2]))
+rules = compiled(json.loads(sys.argv[3]), world())
+print("begins", flush=True)
+enforcer.write(rules)
+enforcer.attach(Member("uid", rules.policy, Path(sys.argv[4])))
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def kill_an_agent(compiled: Path, pins: Path, client: Pod, rules: Json, when: str) -> None:
+    """Start a process that does the agent's work, and kill it as soon as it says this."""
+    argv = [sys.executable, "-c", AGENT, str(compiled), str(pins / "nucleo"), json.dumps(rules), str(client.cgroup)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as agent:
         assert agent.stdout is not None
-        assert agent.stdout.readline() == "ready\n"
+        while agent.stdout.readline() != f"{when}\n":
+            assert agent.poll() is None
         agent.send_signal(signal.SIGKILL)
+
+
+def test_agents_that_are_killed_again_and_again_lose_nothing_and_let_nothing_through(
+    compiled: Path, pins: Path, client: Pod, server: Pod
+) -> None:
+    rules = allow(f"{server.address}/32", 80)
+    kill_an_agent(compiled, pins, client, rules, "ready")
+    allowed = client.start("python3", "-u", "-c", ASKING, server.address, "80")
+    forbidden = client.start("python3", "-u", "-c", ASKING, server.address, "81")
+    for each in (allowed, forbidden):
+        assert each.stdout is not None
+        assert each.stdout.readline() == "ready\n"
+    for turn in range(10):
+        kill_an_agent(compiled, pins, client, rules, "begins" if turn % 2 else "ready")
+    good, bad = map(int, allowed.communicate("\n", timeout=30)[0].split())
+    assert good > 100
+    assert bad == 0
+    good, bad = map(int, forbidden.communicate("\n", timeout=30)[0].split())
+    assert good == 0
+    assert bad > 100
+
+
+def test_what_is_attached_outlives_who_attached_it(compiled: Path, pins: Path, client: Pod, server: Pod) -> None:
+    kill_an_agent(compiled, pins, client, allow(f"{server.address}/32", 80), "ready")
     wanted = ["hello", EPERM]
     assert answers(client, f"{server.address}:80", f"{server.address}:81") == wanted
     again = Enforcer(compiled, pins / "nucleo")
@@ -258,3 +292,98 @@ def test_a_host_keeps_its_place_over_a_start(enforcer: Enforcer, compiled: Path,
     again = Enforcer(compiled, pins / "nucleo")
     assert write(again, "new.test", "*.c.test", "b.test") == {"b.test": 1, "*.c.test": 2, "new.test": 3}
     assert write(again, "b.test", "a.test")["b.test"] == 1
+
+
+def changed_programs(text: str, other: str, folder: Path) -> Path:
+    """The compiled programs of a later version, whose maps are not all what they were."""
+    shutil.copytree(SOURCES, folder / "sources", ignore=shutil.ignore_patterns("build"))
+    header = folder / "sources" / "maps.h"
+    assert text in header.read_text()
+    header.write_text(header.read_text().replace(text, other, 1))
+    subprocess.run(["make", "-s", "-C", str(header.parent), f"OUT={folder / 'next'}"], check=True)
+    return folder / "next"
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "pad"),
+    [
+        pytest.param("max_entries, 131072", "max_entries, 65536", b"", id="a map"),
+        pytest.param("struct pod {\n", "struct pod {\n  __u64 one_more;\n", bytes(8), id="the storage of a pod"),
+    ],
+)
+def test_a_version_with_other_maps_takes_over_without_a_gap(
+    enforcer: Enforcer,
+    pins: Path,
+    client: Pod,
+    server: Pod,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    other: str,
+    pad: bytes,
+) -> None:
+    following_programs = changed_programs(text, other, tmp_path)
+    rules, folder, pod = allow(f"{server.address}/32", 80), pins / "nucleo", maps.pod
+    put(enforcer, client, rules)
+    allowed = client.start("python3", "-u", "-c", ASKING, server.address, "80")
+    denied = client.start("python3", "-u", "-c", ASKING, server.address, "81")
+    for each in (allowed, denied):
+        assert each.stdout is not None
+        assert each.stdout.readline() == "ready\n"
+
+    def padded(policy: int, which: int) -> bytes:
+        return pad + pod(policy, which)
+
+    monkeypatch.setattr(maps, "pod", padded)
+    following = Enforcer(following_programs, folder)
+    time.sleep(0.2)
+    put(following, client, rules)
+    following.sweep({POLICY})
+    time.sleep(0.2)
+    good, bad = map(int, allowed.communicate("end")[0].split())
+    assert (good > 0, bad) == (True, 0)
+    good, bad = map(int, denied.communicate("end")[0].split())
+    assert (good, bad > 0) == (0, True)
+    names = [each.name.rpartition("-")[0] for each in (folder / "maps").iterdir()]
+    assert len(names) == len(set(names))
+    assert len(list(folder.glob("links*"))) == 1
+    following.keep_only(set())
+    assert answers(client, f"{server.address}:81") == ["hello"]
+
+
+def test_two_hundred_pods(enforcer: Enforcer, client: Pod, server: Pod) -> None:
+    rules = allow(f"{server.address}/32", 80)
+    folders = [client.cgroup.parent / f"{client.name}-{each}" for each in range(200)]
+    try:
+        for folder in folders:
+            folder.mkdir()
+        enforcer.write(compile_rules(rules, world()))
+        for each, folder in enumerate(folders):
+            enforcer.attach(Member(f"uid-{each}", POLICY, folder))
+        put(enforcer, client, rules)
+        assert answers(client, f"{server.address}:80", f"{server.address}:81") == ["hello", EPERM]
+        assert len(list(enforcer.maps["pods"].keys())) == 201
+        assert len(enforcer.keep_only({f"uid-{client.name}"})) == 200
+        assert answers(client, f"{server.address}:81") == [EPERM]
+    finally:
+        for folder in folders:
+            folder.rmdir()
+
+
+def test_an_address_that_another_pod_gets_is_closed_at_once(enforcer: Enforcer, client: Pod, server: Pod) -> None:
+    users = {"rule": "app:users", "pods": {"namespace": "shop", "labels": {"nucleo.io/app": "users"}}}
+    rules = network([users])
+    here = world(("pods", pod("users-1", server.address, "users")))
+    enforcer.write(compile_rules(rules, here))
+    enforcer.attach(Member(f"uid-{client.name}", POLICY, client.cgroup))
+    asking = client.start("python3", "-u", "-c", ASKING, server.address, "80")
+    assert asking.stdout is not None
+    assert asking.stdout.readline() == "ready\n"
+    time.sleep(0.3)
+    here.take("pods", "DELETED", pod("users-1", server.address, "users"))
+    here.take("pods", "ADDED", pod("other-1", server.address, "other"))
+    enforcer.write(compile_rules(rules, here))
+    assert answers(client, f"{server.address}:80") == [EPERM]
+    good, bad = map(int, asking.communicate("\n", timeout=30)[0].split())
+    assert good > 0
+    assert bad > 0

@@ -381,3 +381,18 @@ def test_a_decision_takes_as_long_among_many_rules(firewall: Firewall) -> None:
         firewall.allow(Direction.OUT, f"172.{16 + each // 4096}.{each // 16 % 256}.{each % 16 * 16}/28", 1)
     assert firewall.out(ip(POD, "172.16.0.17", TCP, frames.tcp(40000, 1))) == 1
     assert firewall.out(ip(POD, "172.31.0.17", TCP, frames.tcp(40000, 1))) == 0
+
+
+def test_a_hundred_thousand_flows_are_remembered(firewall: Firewall) -> None:
+    firewall.close(maps.POLICY_CLOSED_IN)
+    hosts, ports = 2, 50_000
+    for host in range(hosts):
+        for port in range(ports):
+            assert firewall.out(ip(POD, f"203.0.113.{host}", UDP, frames.udp(1024 + port, 443))) == 1
+    answered = sum(
+        firewall.into(ip(f"203.0.113.{host}", POD, UDP, frames.udp(443, 1024 + port)))
+        for host in range(hosts)
+        for port in range(0, ports, 50)
+    )
+    assert answered == hosts * ports / 50
+    assert sum(one.connections for one in firewall.records.values()) == hosts * ports

@@ -34,6 +34,11 @@ class Records:
         self.held[key] = struct.pack("=QQQQQQQ", last, last, connections, connections, connections * 40, 0, 0)
 
 
+class Nothing:
+    def get(self, key: bytes) -> None:
+        return None
+
+
 @pytest.fixture
 def records() -> Records:
     return Records()
@@ -49,7 +54,7 @@ def flows(records: Records, tmp_path: Path) -> Flows:
     here = world(("pods", pod("users-1", "10.1.0.5", "users")))
     rules = compiled(network([users]), here)
     subjects = {7: Subject("shop", "shop", "shop-1", rules)}
-    return Flows(records, Names(here), Store(tmp_path / "flows.db"), subjects)  # type: ignore[arg-type]
+    return Flows(records, Nothing(), Names(here), Store(tmp_path / "flows.db"), subjects)  # type: ignore[arg-type]
 
 
 def found(flows: Flows, since: float = 0) -> list[Flow]:

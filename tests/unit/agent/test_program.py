@@ -53,8 +53,9 @@ class FakeCluster:
         self.conditions: dict[str, Json] = {}
 
     def patch(self, where: str, body: Json) -> Json:
-        self.conditions[where.split("/")[5]] = body["status"]["conditions"][0]
-        return body
+        namespace, name = where.split("/")[5], where.split("/")[7]
+        self.conditions[namespace] = body["status"]["conditions"][0]
+        return {"metadata": {"namespace": namespace, "name": name, "generation": 1}, **body}
 
 
 def looked(

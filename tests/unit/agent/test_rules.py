@@ -195,3 +195,10 @@ def test_the_narrowest_block_has_all_that_is_open_in_it(opened: list[Opened], bi
     found = [block for block in by_block(opened) if address.within(block)]
     narrowest = max(found, key=lambda block: block.length, default=None)
     assert (by_block(opened)[narrowest] if narrowest else set()) == wanted
+
+
+def test_all_pods_of_a_namespace() -> None:
+    inbound: list[Json] = [{"rule": "ingress", "pods": {"namespace": "shop", "labels": {}}}]
+    made = compiled(network(ingress=inbound), world(*WORLD))
+    assert decide(made, "10.1.0.8", 8080, direction=Direction.IN) == "ingress"
+    assert decide(made, "10.1.0.9", 8080, direction=Direction.IN) is None

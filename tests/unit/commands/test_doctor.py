@@ -5,7 +5,7 @@ import pytest
 
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import Exit, NotAllowed, NotFound, NucleoError, Unreachable
-from nucleo_cli.workflows import checks
+from nucleo_cli.workflows import checks, probe
 from nucleo_cli.workflows.checks import Result, SkippedError, State, run_checks
 from tests.unit.commands.observed import Canned, answer
 
@@ -100,3 +100,35 @@ def test_settings_and_metrics() -> None:
         checks.settings_known(Settings())
     with pytest.raises(NucleoError, match="no metrics API"):
         checks.metrics(cluster())
+
+
+def test_the_agent_and_cilium_enforce_rules() -> None:
+    daemons = "/apis/apps/v1/namespaces/nucleo-system/daemonsets/nucleo-agent"
+    agent = Settings(network="agent")
+    whole = {"status": {"numberReady": 2, "desiredNumberScheduled": 2}}
+    assert "ready on 2 of 2" in checks.rules(cluster(**{daemons: whole}), agent, False)
+    lacking = {"status": {"numberReady": 1, "desiredNumberScheduled": 2}}
+    with pytest.raises(NucleoError, match="ready on 1 of 2"):
+        checks.rules(cluster(**{daemons: lacking}), agent, False)
+    assert checks.rules(cluster(), Settings(network="cilium"), False) == "Cilium enforces them"
+    with pytest.raises(SkippedError):
+        checks.rules(cluster(), Settings(network="none"), True)
+
+
+@pytest.mark.parametrize(
+    ("enforced", "app_has_rules", "raised"),
+    [(True, True, None), (None, True, SkippedError), (False, False, SkippedError), (False, True, NucleoError)],
+)
+def test_whether_a_network_policy_does_anything(
+    monkeypatch: pytest.MonkeyPatch, enforced: bool | None, app_has_rules: bool, raised: type[Exception] | None
+) -> None:
+    def tried(_: Any) -> bool | None:
+        return enforced
+
+    monkeypatch.setattr(probe, "enforces_policies", tried)
+    settings = Settings(network="networkpolicy")
+    if raised is None:
+        assert "is enforced" in checks.rules(cluster(), settings, app_has_rules)
+        return
+    with pytest.raises(raised):
+        checks.rules(cluster(), settings, app_has_rules)

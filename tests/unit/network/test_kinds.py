@@ -51,7 +51,7 @@ KINDS: list[tuple[Direction, str, Json | None, list[Json], list[Json]]] = [
     ("from", "ingress",
      {"from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gateways"}}}]},
      [{"fromEntities": ["ingress"]}, {"fromEndpoints": [{"matchLabels": {"k8s:io.kubernetes.pod.namespace": "gateways"}}]}],
-     [{"special": "ingress"}]),
+     [{"special": "ingress"}, {"pods": {"namespace": "gateways", "labels": {}}}]),
     ("to", "app:users:8000-8010",
      {"to": [pods("users-staging", "users")], "ports": [{"protocol": "TCP", "port": 8000, "endPort": 8010}]},
      [{"toEndpoints": endpoints("users-staging", "users"), "toPorts": [{"ports": [{"port": "8000", "protocol": "TCP", "endPort": 8010}]}]}],

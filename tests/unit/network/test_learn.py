@@ -30,6 +30,9 @@ def flow(**say: Any) -> Flow:
         "bytes_out": 0,
         "packets_in": 0,
         "bytes_in": 0,
+        "retransmits": 0,
+        "resets": 0,
+        "rtt_us": None,
     }
     return Flow.read({"target": say.get("port", 443), **base, **say})
 

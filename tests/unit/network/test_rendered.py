@@ -200,6 +200,7 @@ def test_a_closed_app_network() -> None:
                 own,
                 {"rule": "implied: health checks", "ports": web, "special": "node"},
                 {"rule": "implied: ingress", "ports": web, "special": "ingress"},
+                {"rule": "implied: ingress", "ports": web, "pods": {"namespace": "gateways", "labels": {}}},
                 {**balanced, "cidr": {"block": "0.0.0.0/0", "excluded": []}},
                 {**balanced, "cidr": {"block": "::/0", "excluded": []}},
             ],

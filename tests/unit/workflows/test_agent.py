@@ -4,7 +4,7 @@ import pytest
 
 from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.documents import Json, part
-from nucleo_cli.domain.events import PhaseEnded
+from nucleo_cli.domain.events import PhaseEnded, PodChanged
 from nucleo_cli.errors import Conflict, NotFound, NucleoError, RolloutFailed
 from nucleo_cli.workflows import agent
 from nucleo_cli.workflows.agent import capabilities_on
@@ -123,6 +123,19 @@ def test_an_agent_that_does_not_start(ground: Ground) -> None:
     assert error.message == "the agent is not ready on a"
     assert error.details["log"] == ["error: loading pod_fw.bpf.o: Permission denied"]
     assert not ground.cluster.all("leases")
+
+
+def test_a_node_that_does_not_answer_is_left_as_it_is(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent, "_NODES_SECONDS", 0.0)
+    ground.helm.fate = lambda _values: {"phase": "Pending"}
+    ran = ground.install()
+    assert ran.result == {"image": IMAGE.reference, "nodes": 1, "ready": 0}
+    assert ran.warnings == ["nodes that do not answer were left as they are: a"]
+    assert [each for each in ran.events if isinstance(each, PodChanged)] == [
+        PodChanged("agent", "pod", "Pending", ready=False)
+    ]
+    ground.cluster.patch(path("v1", "nodes", name="a"), {"status": READY})
+    assert isinstance(ground.install(timeout=0.05).error, RolloutFailed)
 
 
 def test_an_image_that_cannot_be_pulled(ground: Ground) -> None:
