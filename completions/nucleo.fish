@@ -252,7 +252,7 @@ complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subc
 complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from explain' -l timeout -d 'Give up after this long: 90s, 5m.'
 complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l app -d 'The app, without its nucleo.yml.'
 complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l directory -d 'The folder with nucleo.yml.'
-complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l dropped -d 'Only what was dropped, or would have been.'
+complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l dropped -d 'Only what was dropped, or no rule allows.'
 complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l env -d 'An environment of nucleo.yml.'
 complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l follow -d 'Go on with what comes from now on.'
 complete -c nucleo -n '__fish_seen_subcommand_from network; and __fish_seen_subcommand_from flows' -l help -d 'Show this message and exit.'

@@ -52,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run(options: Namespace) -> None:
-    """Enforce, for ever."""
+    """Enforce, or with --observe only watch, for ever."""
     if not node.has_bpf_file_system(options.bpf):
         raise NucleoError(f"there is no BPF file system at {options.bpf}")
     hierarchy = cgroups.unified(options.cgroups)
@@ -63,7 +63,7 @@ def run(options: Namespace) -> None:
     world = World(options.node)
     kernel = Enforcer(assets.folder("bpf_programs") / "build", _pins(options))
     store = options.state / "flows.db"
-    seen = Flows(kernel.maps["records"], kernel.maps["health"], Names(world), Store(store))
+    seen = Flows(kernel.maps["records"], kernel.maps["health"], Names(world), Store(store), observes=options.observe)
     serving.serve(seen, store, options.socket)
     Agent(
         cluster,
@@ -73,6 +73,7 @@ def run(options: Namespace) -> None:
         seen,
         here=node.addresses,
         ready=options.ready.touch,
+        observes=options.observe,
     ).run()
 
 
@@ -116,6 +117,7 @@ def _parsed(argv: Sequence[str]) -> Namespace:
     parser.add_argument("--ready", type=Path, default=Path("/run/nucleo/ready"), help="a file that says: at work")
     parser.add_argument("--socket", type=Path, default=serving.SOCKET, help="where flows are asked for")
     parser.add_argument("--state", type=Path, default=Path("/var/lib/nucleo"), help="where flows are kept")
+    parser.add_argument("--observe", action="store_true", help="drop nothing: something else enforces the rules")
     parser.add_argument("--stay", action="store_true", help="after removing, stay until told to end")
     options = parser.parse_args(argv)
     if options.task == "run" and not options.node:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from nucleo_cli.agent import maps
 from nucleo_cli.agent.libbpf import Map
-from nucleo_cli.agent.maps import Direction, Health, Record, RecordKey
+from nucleo_cli.agent.maps import Direction, Health, Record, RecordKey, Verdict
 from nucleo_cli.agent.names import Names
 from nucleo_cli.agent.rules import Maps
 
@@ -111,7 +111,8 @@ class Store:
 class Flows:
     """Turns the kernel's records into flows.
 
-    `subjects` is whose pod a number is; `records` and `health` are those of the kernel.
+    `subjects` is whose pod a number is; `records` and `health` are those of the kernel. With `observes` somebody else
+    decides of what no rule allows.
     """
 
     records: Map
@@ -119,6 +120,7 @@ class Flows:
     names: Names
     store: Store
     subjects: Mapping[int, Subject] = field(default_factory=dict[int, Subject])
+    observes: bool = False
     _before: dict[bytes, Record] = field(default_factory=dict[bytes, Record])
     _healthy: dict[bytes, Health] = field(default_factory=dict[bytes, Health])
     _listeners: list[SimpleQueue[Json]] = field(default_factory=list[SimpleQueue[Json]])
@@ -192,7 +194,7 @@ class Flows:
             "port": key.port,
             "target": peer.target(protocol, key.port),
             "protocol": protocol,
-            "verdict": key.verdict.name.lower(),
+            "verdict": "undecided" if self.observes and key.verdict is Verdict.AUDITED else key.verdict.name.lower(),
             "rule": subject.rules.rule(key.rule) or "",
             "first": began + record.first / 10**9,
             "last": began + record.last / 10**9,

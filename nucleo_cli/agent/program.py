@@ -39,6 +39,7 @@ KINDS = {
 _TOGETHER_SECONDS = 0.01
 _WAITING_SECONDS, _LONGEST_SECONDS = 0.02, 1.0
 _DRAIN_SECONDS = 5
+_ONLY_OBSERVES = "the agent only observes here: nucleo deploy gives the rules to what enforces them"
 _FRESH_SECONDS = 0.2
 
 
@@ -47,7 +48,7 @@ class Agent:
     """Brings the pods of `world.node` under their rules.
 
     `here` tells the addresses of this machine, which may get another one at any time; `ready` is called once, when all
-    that was there at the start has been looked at.
+    that was there at the start has been looked at. With `observes` nothing is dropped, whatever the rules say.
     """
 
     cluster: Cluster
@@ -57,6 +58,7 @@ class Agent:
     flows: Flows
     here: Callable[[], frozenset[str]] | None = None
     ready: Callable[[], None] | None = None
+    observes: bool = False
     _seen: set[str] = field(default_factory=set[str])
 
     def run(self) -> None:
@@ -131,12 +133,15 @@ class Agent:
                 continue
             number = policy_number(*key(network))
             policies.add(number)
+            own = {pod["metadata"]["uid"] for pod in local}
             # What is attached stays so, whatever goes wrong: a pod that is let go is open.
-            uids |= {pod["metadata"]["uid"] for pod in local}
+            uids |= own
             try:
                 rules = compiled(network, self.world, self.enforcer.known_names(number, hosts(network)))
-                self.enforcer.write(rules)
+                self.enforcer.write(rules.watching() if self.observes else rules)
             except (ValueError, LookupError, BpfError) as error:  # of this object alone: the others go on
+                if self.observes:  # an agent before this one may have enforced
+                    uids -= own
                 self._report(network, 0, len(local), str(error))
                 continue
             attached = 0
@@ -148,7 +153,8 @@ class Agent:
                     attached += 1
                 else:
                     waiting = True
-            self._report(network, attached, len(local))
+            enforces = network["spec"]["mode"] == "Enforce"
+            self._report(network, attached, len(local), _ONLY_OBSERVES if self.observes and enforces else "")
         # A record of a pod that is gone is still told.
         self.flows.subjects = {**self.flows.subjects, **subjects}
         self.enforcer.keep_only(uids)

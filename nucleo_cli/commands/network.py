@@ -35,7 +35,7 @@ def _release(text: str) -> int:
 
 
 Since = Annotated[float | None, typer.Option("--since", metavar="TIME", parser=seconds, help="As far back: 5m, 1h.")]
-Dropped = Annotated[bool, typer.Option("--dropped", help="Only what was dropped, or would have been.")]
+Dropped = Annotated[bool, typer.Option("--dropped", help="Only what was dropped, or no rule allows.")]
 To = Annotated[str | None, typer.Option("--to", metavar="NAME", help="Only flows with this app, host or address.")]
 Release = Annotated[
     int | None, typer.Option("--release", metavar="N", parser=_release, help="Only what began under this release: v3.")
@@ -73,7 +73,8 @@ def flows(
 ) -> None:
     """Show what the app has talked to, by name, and what the rules said to it.
 
-    The agents keep a week of it. With --json one flow is one line.
+    The agents keep a week of it. With --json one flow is one line. Beside Cilium a flow that no rule allows is
+    "undecided": the agent sees it before Cilium decides.
 
     \b
       nucleo network flows --dropped
@@ -101,7 +102,7 @@ def flows(
     elif seen:
         context.terminal.show({}, lambda: _flow_table(seen, app, style))
     else:
-        context.terminal.note("nothing was dropped" if dropped else "nothing was seen")
+        context.terminal.note("the rules allow all that was seen" if dropped else "nothing was seen")
 
 
 def learn(
@@ -214,7 +215,8 @@ def _rate_cells(rate: "Rate") -> tuple[str, ...]:
 def install(context: Context) -> None:
     """Put Nucleo's agent on every node of the cluster, or bring it to this version.
 
-    It enforces the network rules of apps by BPF, and the kernel goes on with that while it is away.
+    It enforces the network rules of apps by BPF, and the kernel goes on with that while it is away. Where Cilium
+    enforces them it only observes, for flows, top and learn.
 
     \b
       nucleo network install
@@ -223,7 +225,8 @@ def install(context: Context) -> None:
     from nucleo_cli.workflows.agent import install
 
     done = context.terminal.follow(install(context.tools, context.options.timeout))
-    context.terminal.show(done, f"the agent is ready on {plural(done['nodes'], 'node')}")
+    does = "observes" if done["observes"] else "is ready"
+    context.terminal.show(done, f"the agent {does} on {plural(done['nodes'], 'node')}")
 
 
 def uninstall(context: Context, confirm: Confirm = None) -> None:
@@ -276,8 +279,9 @@ def _flow_table(flows: "list[Flow]", app: str, style: Style) -> str:
     head = ("LAST", "", "PEER", "PORT", "VERDICT", "CONNECTIONS", "BYTES", "RULE")
     cells = [_cells(flow, app) for flow in flows]
     first, *lines = table(head, cells).splitlines()
-    colors = {"denied": style.red, "limited": style.red, "audited": style.yellow, "allowed": str}
-    colored = [colors[flow.verdict](line) for line, flow in zip(lines, flows, strict=True)]
+    doubtful = dict.fromkeys(("audited", "undecided"), style.yellow)
+    colors = {"denied": style.red, "limited": style.red, **doubtful}
+    colored = [colors.get(flow.verdict, str)(line) for line, flow in zip(lines, flows, strict=True)]
     return "\n".join([style.dim(first), *colored])
 
 
@@ -302,7 +306,8 @@ def _why(flow: "Flow", app: str) -> str:
     if flow.rule or flow.verdict == "allowed":
         return flow.rule or "open"
     ways = (app, flow.name) if flow.direction == "out" else (flow.name, app)
-    return f"no rule allows {ways[0]} to {ways[1]}:{flow.target}"
+    decides = ", Cilium decides" if flow.verdict == "undecided" else ""
+    return f"no rule allows {ways[0]} to {ways[1]}:{flow.target}{decides}"
 
 
 def _volume(size: float) -> str:

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-Verdict = Literal["allowed", "denied", "audited", "limited"]
+# Without a rule that allows it, a packet is denied; audited, which lets it pass; or undecided, where the agent observes
+# beside Cilium, which decides.
+Verdict = Literal["allowed", "denied", "audited", "limited", "undecided"]
 DROPPED = frozenset({"denied", "limited"})
+UNRULED = frozenset({"denied", "audited", "undecided"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,12 @@ class Flow:
     def read(document: Mapping[str, Any]) -> "Flow":
         """Of a line of the agent, which may know more fields than this version does."""
         return Flow(**{name: document[name] for name in cast("tuple[str, ...]", Flow.__slots__)})
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is known to have passed. Of what somebody else decides, only what has come in is: what went out
+        may have been dropped behind the agent's back."""
+        return self.verdict in ("allowed", "audited") or (self.verdict == "undecided" and self.packets_in > 0)
 
     @property
     def name(self) -> str:

@@ -19,6 +19,7 @@ class Settings:
     `sysctls` are patterns of unsafe sysctls that the nodes allow ("net.core.somaxconn", "net.*"); key `sysctls`.
     `network` enforces the rules of apps; "auto": what the cluster has, found out when an app has rules.
     `switched_off` are parts of `network` that this back end could enforce, were they not switched off on this cluster.
+    `observed`: Nucleo's agent is on the cluster too, beside what enforces; it enforces nothing there.
     `ingress_from` says where the proxies of the routes are: namespaces of pods, address blocks, or "nodes" for those in
     the nodes' own network; empty: in the Gateway's namespace.
     """
@@ -36,3 +37,9 @@ class Settings:
     network: BackEnd | Literal["auto"] = "auto"
     ingress_from: tuple[str, ...] = ()
     switched_off: tuple[str, ...] = ()
+    observed: bool = False
+
+    @property
+    def sees_flows(self) -> bool:
+        """Whether the agent sees the connections of apps with rules."""
+        return self.observed or self.network == "agent"

@@ -1,7 +1,7 @@
 """All that an app's rules come to in one direction: what is always allowed, and what nucleo.yml says."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nucleo_cli.domain import labels
 from nucleo_cli.domain.app import App, Process, Target
@@ -94,6 +94,12 @@ def allowed(app: App, settings: Settings, direction: Direction) -> tuple[Allowed
     if rules is None:
         return None
     return (*(each for each in implied(app, settings) if each.direction == direction), *rules)
+
+
+def requests(app: App) -> tuple[Rule, ...]:
+    """The connections that `http` lets in, for who sees no requests in them."""
+    rules = (each.rule for each in app.network.http)
+    return tuple(replace(rule, ports=http_ports(rule, app.processes)) for rule in rules)
 
 
 def own_pods(app: App) -> PodsPeer:

@@ -17,7 +17,16 @@ from nucleo_cli.domain.network import (
     ServicePeer,
 )
 from nucleo_cli.domain.settings import Settings
-from nucleo_cli.network.allowed import ANY_ADDRESS, NOT_INTERNET, AnyPeer, NodePeer, PodsPeer, allowed, app_pods
+from nucleo_cli.network.allowed import (
+    ANY_ADDRESS,
+    NOT_INTERNET,
+    AnyPeer,
+    NodePeer,
+    PodsPeer,
+    allowed,
+    app_pods,
+    requests,
+)
 
 _API = "default/kubernetes"
 
@@ -27,8 +36,11 @@ def dropped(app: App, settings: Settings, flows: Iterable[Flow]) -> Iterator[Flo
     for flow in flows:
         direction: Direction = "from" if flow.direction == "in" else "to"
         rules = allowed(app, settings, direction)
-        passed = flow.verdict in ("allowed", "audited")
-        if passed and rules is not None and not any(_fits(each.peer, each.ports, flow, app) for each in rules):
+        if rules is None or not flow.passed:
+            continue
+        if direction == "from":
+            rules += requests(app)
+        if not any(_fits(each.peer, each.ports, flow, app) for each in rules):
             yield flow
 
 

@@ -4,21 +4,21 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 from nucleo_cli.domain.app import App, Target
-from nucleo_cli.domain.flows import Flow
+from nucleo_cli.domain.flows import UNRULED, Flow
 from nucleo_cli.domain.network import Direction
 
 _PORTS = {"TCP": "", "UDP": "/udp"}
 
 
 def missing(app: App, flows: Iterable[Flow]) -> dict[Direction, list[str]]:
-    """The rules that nucleo.yml lacks for what was dropped or, while auditing, would have been; sorted, by direction.
+    """The rules that nucleo.yml lacks for what none has allowed, whether it was dropped or not; sorted, by direction.
 
     Who scanned the app's ports, and what has no ports, is not proposed: a rule for it is for people to write.
     """
     found: dict[Direction, set[str]] = {"from": set(), "to": set()}
     for flow in flows:
         direction: Direction = "from" if flow.direction == "in" else "to"
-        if flow.verdict in ("denied", "audited") and (rule := rule_for(app, flow)):
+        if flow.verdict in UNRULED and (rule := rule_for(app, flow)):
             found[direction].add(rule)
     return {direction: sorted(rules) for direction, rules in found.items()}
 

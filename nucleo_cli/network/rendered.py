@@ -8,7 +8,7 @@ from nucleo_cli.network.backends import refuse
 from nucleo_cli.network.cilium import annotations, cilium_policies
 from nucleo_cli.network.manifest import Json
 from nucleo_cli.network.policies import network_policies
-from nucleo_cli.network.resource import app_network, hold
+from nucleo_cli.network.resource import app_network, hold, watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +28,6 @@ def rendered(app: App, settings: Settings) -> Rendered:
     if settings.network == "agent":
         return Rendered([app_network(app, settings)], hold=hold(app))
     if settings.network == "cilium":
-        return Rendered(cilium_policies(app, settings), annotations(app))
+        beside = [watched(app, settings)] if settings.observed else []
+        return Rendered([*cilium_policies(app, settings), *beside], annotations(app))
     return Rendered(network_policies(app, settings))

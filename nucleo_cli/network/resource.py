@@ -3,6 +3,8 @@
 What is always allowed is in it too, so that the agent has to know no more than where a peer is.
 """
 
+from dataclasses import replace
+
 from nucleo_cli.domain.app import App
 from nucleo_cli.domain.network import (
     CidrPeer,
@@ -10,6 +12,7 @@ from nucleo_cli.domain.network import (
     IngressPeer,
     InternetPeer,
     KubeApiPeer,
+    Limits,
     PortRange,
     ServicePeer,
 )
@@ -25,6 +28,7 @@ from nucleo_cli.network.allowed import (
     hops,
     own_pods,
     pods_of,
+    requests,
 )
 from nucleo_cli.network.manifest import Json, manifest
 
@@ -55,6 +59,19 @@ def app_network(app: App, settings: Settings) -> Json:
     if app.network.limits.egress:
         spec["egressBytesPerSecond"] = app.network.limits.egress
     return manifest(app, API, KIND, spec)
+
+
+def watched(app: App, settings: Settings) -> Json:
+    """The AppNetwork of an app whose rules another back end enforces: the agent reads them, and drops nothing by it.
+
+    What it cannot do is said as far as it sees it, as nothing depends on it: rules for requests are rules for their
+    connections; limits and an address of one's own are left out.
+    """
+    network = replace(app.network, mode="audit", limits=Limits())
+    found = app_network(replace(app, network=network), settings)
+    if "ingress" in found["spec"]:
+        found["spec"]["ingress"] += [entry for rule in requests(app) for entry in _entries(rule, app, settings)]
+    return found
 
 
 def hold(app: App) -> list[str]:

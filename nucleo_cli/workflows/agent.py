@@ -12,13 +12,12 @@ import yaml
 from nucleo_cli import assets
 from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.app import Target
-from nucleo_cli.domain.build import Image
 from nucleo_cli.domain.documents import Json, annotations, number, part, parts
 from nucleo_cli.domain.events import Notice, PodChanged, Warned, Work
 from nucleo_cli.errors import Conflict, NotFound, NucleoError, RolloutFailed
 from nucleo_cli.workflows.build import registry_settings
 from nucleo_cli.workflows.diagnosis import diagnose
-from nucleo_cli.workflows.history import read_history, recover
+from nucleo_cli.workflows.history import History, read_history, recover
 from nucleo_cli.workflows.lease import HeldLease, acquire
 from nucleo_cli.workflows.phases import Phase
 from nucleo_cli.workflows.rollout import last_lines
@@ -54,6 +53,10 @@ class _Seen:
         return number(self.document, "status", "desiredNumberScheduled")
 
     @property
+    def ready(self) -> int:
+        return number(self.document, "status", "numberReady")
+
+    @property
     def is_complete(self) -> bool:
         """Whether every node runs the newest template, and its pod is ready."""
         counts = ("updatedNumberScheduled", "numberReady")
@@ -76,14 +79,11 @@ class _Seen:
 def install(tools: Tools, timeout: float | None = None) -> Work[Json]:
     """Put the agent on every node, or bring it to this version; the JSON of `nucleo network install`.
 
-    Raises NucleoError where Cilium enforces rules, or a node cannot; RolloutFailed where the agent does not start.
+    Where Cilium enforces rules it only observes. Raises NucleoError where a node cannot; RolloutFailed where the agent
+    does not start.
     """
     settings = registry_settings(tools)
-    if with_back_end(tools.cluster, settings).network == "cilium":
-        raise NucleoError(
-            "Cilium enforces network rules on this cluster: the agent is not needed",
-            "nucleo deploy writes the rules of an app for Cilium",
-        )
+    observes = with_back_end(tools.cluster, settings).network == "cilium"
     nodes = tools.cluster.items(path("v1", "nodes"))
     capabilities = capabilities_on(nodes)
     with (yield from acquire(tools.cluster, TARGET)) as lease:
@@ -94,20 +94,53 @@ def install(tools: Tools, timeout: float | None = None) -> Work[Json]:
         image, made = yield from build(settings, tools.engine, tools.registry(settings))
         yield phase.end("" if made else "it was there", skipped=not made)
         phase = Phase("agent")
-        yield phase.start(f"{len(nodes)} nodes" if len(nodes) != 1 else "1 node")
+        where = f"{len(nodes)} nodes" if len(nodes) != 1 else "1 node"
+        yield phase.start(f"{where}; observes, Cilium enforces" if observes else where)
         history = recover(tools.cluster, read_history(tools.cluster, TARGET))
         if any("SYS_ADMIN" in each.values.get("capabilities", ()) for each in history.revisions[-1:]):
             capabilities = _without_bpf(capabilities)
         _allow_privileged(tools.cluster)
         _apply_crd(tools.cluster)
-        seen = yield from _roll_out(tools, lease, image, capabilities, timeout)
-        yield phase.end(f"ready on {number(seen.document, 'status', 'numberReady')} of {seen.nodes}")
-    if settings.network not in ("auto", "agent"):
+        values = {
+            "image": {"repository": image.repository, "digest": image.digest},
+            "capabilities": capabilities,
+            "observe": observes,
+        }
+        seen = yield from _roll_out(tools, lease, values, timeout)
+        yield phase.end(f"{'observes' if observes else 'ready'} on {seen.ready} of {seen.nodes}")
+    yield from _tell_who_waits(tools.cluster, observes, observed=_observes(history))
+    if settings.network not in ("auto", "agent", "cilium"):
         yield Warned(
             f"the cluster's setting network is {settings.network}: apps do not use the agent",
             "nucleo cluster configure --network auto",
         )
-    return {"image": image.reference, "nodes": seen.nodes, "ready": number(seen.document, "status", "numberReady")}
+    return {"image": image.reference, "nodes": seen.nodes, "ready": seen.ready, "observes": observes}
+
+
+def _observes(history: History) -> bool:
+    """Whether the agent that was installed last did."""
+    return any(each.values.get("observe") for each in history.revisions[-1:])
+
+
+def _tell_who_waits(cluster: Cluster, observes: bool, *, observed: bool) -> Work[None]:
+    """Apps whose rules nothing enforces until they are deployed again: what enforces them has come or gone."""
+    if observes and (apps := _apps(cluster, "Enforce")):
+        yield Warned(
+            f"the agent enforces no more, and Cilium has not been given the rules of {', '.join(apps)}",
+            "nucleo deploy in each of them",
+        )
+    if observed and not observes and (apps := _apps(cluster, "Audit")):
+        yield Warned(
+            f"the agent enforces now, and still only observes what it was told to: {', '.join(apps)}",
+            "nucleo deploy in each of them",
+        )
+
+
+def _apps(cluster: Cluster, mode: str) -> list[str]:
+    """NAMESPACE/NAME of those whose AppNetwork says that."""
+    found = cluster.items(path("nucleo.io/v1alpha1", "appnetworks"))
+    names = (each["metadata"] for each in found if part(each, "spec").get("mode") == mode)
+    return sorted(f"{each['namespace']}/{each['name']}" for each in names)
 
 
 def uninstall(tools: Tools, timeout: float | None = None) -> Work[Json]:
@@ -136,12 +169,13 @@ def uninstall(tools: Tools, timeout: float | None = None) -> Work[Json]:
 
 
 def ruled_apps(cluster: Cluster) -> list[Json]:
-    """The apps whose rules the agent enforces."""
+    """The apps whose rules the agent enforces; those that it only observes are none."""
     try:
         found = cluster.items(path("nucleo.io/v1alpha1", "appnetworks"))
     except NotFound:
         return []
-    return [{"app": each["metadata"]["name"], "namespace": each["metadata"]["namespace"]} for each in found]
+    ruled = (each["metadata"] for each in found if part(each, "spec").get("mode") != "Audit")
+    return [{"app": each["name"], "namespace": each["namespace"]} for each in ruled]
 
 
 def capabilities_on(nodes: list[Json]) -> list[str]:
@@ -166,20 +200,17 @@ def _without_bpf(capabilities: list[str]) -> list[str]:
     return sorted({"SYS_ADMIN", *capabilities} - {"BPF", "NET_ADMIN", "PERFMON"})
 
 
-def _roll_out(
-    tools: Tools, lease: HeldLease, image: Image, capabilities: list[str], timeout: float | None
-) -> Work[_Seen]:
+def _roll_out(tools: Tools, lease: HeldLease, values: Json, timeout: float | None) -> Work[_Seen]:
     try:
-        _upgrade(tools, image, capabilities)
+        _upgrade(tools, values)
         return (yield from _watch(tools.cluster, lease, timeout))
     except _NoCapability:
         yield Notice("The nodes' containers cannot have CAP_BPF: the agent asks for CAP_SYS_ADMIN instead")
-        _upgrade(tools, image, _without_bpf(capabilities))
+        _upgrade(tools, {**values, "capabilities": _without_bpf(values["capabilities"])})
         return (yield from _watch(tools.cluster, lease, timeout))
 
 
-def _upgrade(tools: Tools, image: Image, capabilities: list[str]) -> None:
-    values = {"image": {"repository": image.repository, "digest": image.digest}, "capabilities": capabilities}
+def _upgrade(tools: Tools, values: Json) -> None:
     tools.helm().upgrade(AGENT, _chart(), NAMESPACE, values, description="install", labels=_LABELS)
 
 

@@ -211,10 +211,11 @@ def rules(cluster: "Cluster", settings: Settings, app_has_rules: bool) -> str:
     from nucleo_cli.workflows.probe import enforces_policies
     from nucleo_cli.workflows.settings import with_back_end
 
-    back_end = with_back_end(cluster, settings).network
+    found = with_back_end(cluster, settings)
+    back_end = found.network
     if back_end == "agent":
-        found = cluster.get(path("apps/v1", "daemonsets", "nucleo-system", "nucleo-agent"))
-        ready, wanted = (number(found, "status", each) for each in ("numberReady", "desiredNumberScheduled"))
+        daemons = cluster.get(path("apps/v1", "daemonsets", "nucleo-system", "nucleo-agent"))
+        ready, wanted = (number(daemons, "status", each) for each in ("numberReady", "desiredNumberScheduled"))
         if ready < wanted:
             raise NucleoError(
                 f"Nucleo's agent is ready on {ready} of {wanted} nodes: new pods of apps with rules wait on the others",
@@ -222,7 +223,7 @@ def rules(cluster: "Cluster", settings: Settings, app_has_rules: bool) -> str:
             )
         return f"Nucleo's agent enforces them, ready on {ready} of {wanted} nodes"
     if back_end == "cilium":
-        return "Cilium enforces them"
+        return "Cilium enforces them" + (", and Nucleo's agent observes" if found.observed else "")
     if back_end == "none":
         raise SkippedError("the cluster's setting says that nothing enforces them")
     enforced = enforces_policies(cluster)

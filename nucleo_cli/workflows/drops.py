@@ -29,7 +29,7 @@ def check_drops(cluster: Cluster, app: App, settings: Settings, current: Revisio
 
     Only the agent sees flows, and rules that only watch drop none. Without an answer it is a warning.
     """
-    if current is None or settings.network != "agent" or app.network.is_silent or app.network.mode == "audit":
+    if current is None or not settings.sees_flows or app.network.is_silent or app.network.mode == "audit":
         return
     if rendered(app, settings).objects == _objects(current):
         return

@@ -13,7 +13,7 @@ from nucleo_cli.adapters.channels import ERROR, STDERR, STDOUT
 from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.app import Target
 from nucleo_cli.domain.documents import Json, part
-from nucleo_cli.domain.flows import DROPPED, Flow
+from nucleo_cli.domain.flows import DROPPED, UNRULED, Flow
 from nucleo_cli.errors import NotFound, NucleoError, Unreachable
 from nucleo_cli.workflows.history import read_history
 from nucleo_cli.workflows.settings import NAMESPACE, OF_AGENT
@@ -39,7 +39,7 @@ class Query:
     def fits(self, flow: Flow) -> bool:
         if flow.first > self.until:
             return False
-        if self.dropped and flow.verdict not in (*DROPPED, "audited"):
+        if self.dropped and flow.verdict not in DROPPED | UNRULED:
             return False
         return not self.to or self.to in (flow.peer, flow.address) or self.to in flow.peer.split("/")
 

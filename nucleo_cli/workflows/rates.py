@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from nucleo_cli.domain.flows import Flow
+from nucleo_cli.domain.flows import DROPPED, Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Rates:
         return sorted(found, key=lambda rate: (-(rate.bytes_in + rate.bytes_out), rate.peer, rate.port))
 
     def _rate(self, key: tuple[str, str, int], flows: list[Flow]) -> Rate:
-        passed = [flow for flow in flows if flow.verdict in ("allowed", "audited")]
+        passed = [flow for flow in flows if flow.verdict not in DROPPED]
         trips = [flow.rtt_us for flow in flows if flow.rtt_us is not None]
         return Rate(
             *key,

@@ -17,6 +17,7 @@ NAMESPACE = "nucleo-system"
 NAME = "nucleo"
 AGENT = "nucleo-agent"
 OF_AGENT = f"app.kubernetes.io/name={AGENT}"
+_AGENTS_API = "nucleo.io/v1alpha1"
 # What of Cilium can be switched off: by which keys, and what holds where nothing is said.
 _CILIUM_KEYS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "dns": (("enable-l7-proxy",), "true"),
@@ -72,18 +73,23 @@ def from_data(data: Mapping[str, str]) -> Settings:
 
 
 def with_back_end(cluster: "Cluster", settings: Settings) -> Settings:
-    """The same settings, with what enforces rules if they do not say it, and what of it is switched off."""
-    found = replace(settings, network=_back_end(cluster)) if settings.network == "auto" else settings
-    return replace(found, switched_off=_switched_off(cluster)) if found.network == "cilium" else found
-
-
-def _back_end(cluster: "Cluster") -> BackEnd:
-    """Cilium goes before the agent, which only observes beside it; every cluster takes a NetworkPolicy."""
+    """The same settings, with what enforces rules if they do not say it, what of it is switched off, and whether the
+    agent observes beside it."""
+    if settings.network not in ("auto", "cilium"):
+        return settings
     groups = parts(cluster.get("/apis"), "groups")
     served = {str(each.get("groupVersion")) for group in groups for each in parts(group, "versions")}
+    found = replace(settings, network=_back_end(served)) if settings.network == "auto" else settings
+    if found.network != "cilium":
+        return found
+    return replace(found, switched_off=_switched_off(cluster), observed=_AGENTS_API in served)
+
+
+def _back_end(served: set[str]) -> BackEnd:
+    """Cilium goes before the agent, which only observes beside it; every cluster takes a NetworkPolicy."""
     if "cilium.io/v2" in served:
         return "cilium"
-    return "agent" if "nucleo.io/v1alpha1" in served else "networkpolicy"
+    return "agent" if _AGENTS_API in served else "networkpolicy"
 
 
 def _switched_off(cluster: "Cluster") -> tuple[str, ...]:

@@ -58,6 +58,13 @@ def test_two_are_never_at_work_on_a_node(helm: Helm) -> None:
     assert update == {"maxUnavailable": "25%", "maxSurge": 0}
 
 
+def test_it_enforces_unless_it_is_told_to_observe(helm: Helm) -> None:
+    for observe in (True, False):
+        (container,) = pod(helm, observe=observe)["containers"]
+        assert container["args"][0] == "run"
+        assert ("--observe" in container["args"]) is observe
+
+
 def test_removing_is_done_everywhere_at_once_and_mounts_nothing(helm: Helm) -> None:
     found = rendered(helm, remove=True)["DaemonSet"]["spec"]
     assert found["updateStrategy"]["rollingUpdate"]["maxUnavailable"] == "100%"

@@ -1,7 +1,5 @@
 """The rules of an app, judged by a real API server: by Kubernetes' own schema, by Cilium's CRDs, and by ours."""
 
-import json
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,11 +24,10 @@ from nucleo_cli.domain.settings import BackEnd, Settings
 from nucleo_cli.errors import NotFound, NucleoError
 from nucleo_cli.network.resource import hold
 from nucleo_cli.workflows.settings import with_back_end
+from tests import cilium
 
 Json = dict[str, Any]
 
-CILIUM = "github.com/cilium/cilium@v1.20.2"
-CILIUM_CRDS = "pkg/k8s/apis/cilium.io/client/crds/v2"
 CHARTS = assets.folder("chart_templates")
 CRDS = path("apiextensions.k8s.io/v1", "customresourcedefinitions")
 IMAGE = Image("127.0.0.1:5000/shop", f"sha256:{'a' * 64}")
@@ -99,16 +96,11 @@ def shop(network: Network, namespace: str) -> App:
 
 
 def settings(back_end: BackEnd) -> Settings:
-    return Settings(base_domain="example.com", routes="gateway", gateway="traefik/web", network=back_end)
-
-
-@pytest.fixture(scope="module")
-def cilium_crds() -> list[Json]:
-    """The CRDs of the policies that we write, from Cilium's Go module."""
-    done = subprocess.run(["go", "mod", "download", "-json", CILIUM], check=True, capture_output=True, cwd="/")
-    folder = Path(json.loads(done.stdout)["Dir"]) / CILIUM_CRDS
-    names = (PLURALS["CiliumNetworkPolicy"], PLURALS["CiliumEgressGatewayPolicy"])
-    return [yaml.safe_load((folder / f"{name}.yaml").read_text()) for name in names]
+    """Of a cluster where the agent observes beside Cilium."""
+    beside = back_end == "cilium"
+    return Settings(
+        base_domain="example.com", routes="gateway", gateway="traefik/web", network=back_end, observed=beside
+    )
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +109,10 @@ def own_crd() -> Json:
 
 
 @pytest.fixture(scope="module")
-def registered(api: Cluster, cilium_crds: list[Json], own_crd: Json) -> Iterator[list[Json]]:
+def registered(api: Cluster, own_crd: Json) -> Iterator[list[Json]]:
     """All CRDs on the cluster; those that were not there before are removed in the end."""
     made: list[str] = []
-    crds = (*cilium_crds, own_crd)
+    crds = (*cilium.crds(), own_crd)
     try:
         for name, crd in ((each["metadata"]["name"], each) for each in crds):
             try:

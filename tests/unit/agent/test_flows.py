@@ -73,6 +73,17 @@ def test_a_flow_has_names_and_adds_up(flows: Flows, records: Records) -> None:
     assert abs(flow.last - time.time()) < 60
 
 
+@pytest.mark.parametrize(("observes", "verdict"), [(False, "audited"), (True, "undecided")])
+def test_who_only_observes_does_not_say_that_it_let_something_pass(
+    flows: Flows, records: Records, observes: bool, verdict: str
+) -> None:
+    flows.observes = observes
+    records.put(1, rule=0, verdict=2)
+    records.put(1, rule=1, verdict=0)
+    flows.drain()
+    assert {each.verdict for each in found(flows)} == {verdict, "allowed"}
+
+
 def test_denials_have_no_rule(flows: Flows, records: Records) -> None:
     records.put(1, rule=0, verdict=1)
     flows.drain()

@@ -4,6 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from nucleo_cli.agent import maps
 from nucleo_cli.agent.enforcer import Member
 from nucleo_cli.agent.libbpf import BpfError
 from nucleo_cli.agent.program import Agent
@@ -19,12 +20,14 @@ class FakeEnforcer:
         self.attached: list[str] = []
         self.kept: set[str] = set()
         self.policies: set[int] = set()
+        self.flags: list[int] = []
 
     def known_names(self, policy: int, wanted: list[str]) -> tuple[str, ...]:
         return ()
 
     def write(self, wanted: Maps) -> bool:
         self.policies.add(wanted.policy)
+        self.flags.append(wanted.flags)
         return True
 
     def attach(self, member: Member) -> None:
@@ -59,7 +62,10 @@ class FakeCluster:
 
 
 def looked(
-    *objects: tuple[str, Json], broken: dict[str, Exception] | None = None, absent: set[str] | None = None
+    *objects: tuple[str, Json],
+    broken: dict[str, Exception] | None = None,
+    absent: set[str] | None = None,
+    observes: bool = False,
 ) -> tuple[bool, FakeEnforcer, dict[str, Json]]:
     """Whether something is waited for, what the kernel was told, and the conditions by namespace."""
     enforcer, cluster = FakeEnforcer(broken or {}), FakeCluster()
@@ -70,7 +76,7 @@ def looked(
         FakePods(absent or set()),
         SimpleNamespace(subjects={}),
     )
-    return Agent(*parts).reconcile(), enforcer, cluster.conditions
+    return Agent(*parts, observes=observes).reconcile(), enforcer, cluster.conditions
 
 
 def of(namespace: str, block: str) -> Json:
@@ -91,6 +97,25 @@ def test_rules_that_cannot_be_read_are_told_and_stop_no_others() -> None:
     assert (conditions["bad"]["status"], conditions["bad"]["reason"]) == ("False", "Invalid")
     assert "999.0.0.0" in conditions["bad"]["message"]
     assert conditions["shop"]["status"] == "True"
+
+
+def test_who_only_observes_never_enforces_and_says_so() -> None:
+    """Not even what an agent before it has left attached, to rules that cannot be read."""
+    audit = of("watched", "10.0.0.0/8")
+    audit["spec"]["mode"] = "Audit"
+    _, enforcer, conditions = looked(
+        ("appnetworks", of("bad", "999.0.0.0/8")),
+        ("appnetworks", of("shop", "10.0.0.0/8")),
+        ("appnetworks", audit),
+        ("pods", pod("bad-1", "10.1.0.1", "shop", "bad")),
+        ("pods", pod("shop-1", "10.1.0.2", "shop")),
+        ("pods", pod("watched-1", "10.1.0.3", "shop", "watched")),
+        observes=True,
+    )
+    assert enforcer.flags == [maps.POLICY_CLOSED_OUT | maps.POLICY_AUDIT] * 2
+    assert enforcer.kept == {"uid-shop-1", "uid-watched-1"}
+    assert (conditions["shop"]["status"], conditions["watched"]["status"]) == ("False", "True")
+    assert "only observes" in conditions["shop"]["message"]
 
 
 def test_a_pod_whose_cgroup_is_not_seen_is_not_let_go() -> None:

@@ -149,6 +149,11 @@ def test_modes_limits_and_open_directions() -> None:
     assert compiled(network(egressBytesPerSecond=1), world()).burst == 131072
 
 
+def test_watching_drops_nothing_and_limits_nothing() -> None:
+    made = compiled(network([], egressBytesPerSecond=1), world()).watching()
+    assert (made.flags, made.rate, made.burst) == (maps.POLICY_CLOSED_OUT | maps.POLICY_AUDIT, 0, 0)
+
+
 def test_the_first_of_two_rules_for_the_same_ports_is_named() -> None:
     made = egress({"rule": "one", **USERS, "ports": [tcp(8080)]}, {"rule": "two", **USERS, "ports": [tcp(8080)]})
     assert decide(made, "10.1.0.5", 8080) == "one"

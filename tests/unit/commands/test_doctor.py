@@ -110,7 +110,11 @@ def test_the_agent_and_cilium_enforce_rules() -> None:
     lacking = {"status": {"numberReady": 1, "desiredNumberScheduled": 2}}
     with pytest.raises(NucleoError, match="ready on 1 of 2"):
         checks.rules(cluster(**{daemons: lacking}), agent, False)
-    assert checks.rules(cluster(), Settings(network="cilium"), False) == "Cilium enforces them"
+    cilium = Settings(network="cilium")
+    assert checks.rules(cluster(**{"/apis": {}}), cilium, False) == "Cilium enforces them"
+    beside = {"groups": [{"versions": [{"groupVersion": "nucleo.io/v1alpha1"}]}]}
+    said = "Cilium enforces them, and Nucleo's agent observes"
+    assert checks.rules(cluster(**{"/apis": beside}), cilium, False) == said
     with pytest.raises(SkippedError):
         checks.rules(cluster(), Settings(network="none"), True)
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from nucleo_cli.domain.flows import Flow
 from tests.unit.commands.fake_program import Program
+from tests.unit.network.test_learn import flow
 from tests.unit.workflows.agent_ground import IMAGE, Ground, make_ground
 from tests.unit.workflows.shop import Shop, make_shop
 
@@ -23,14 +25,33 @@ def nucleo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ground: Ground) -> P
 
 def test_install(nucleo: Program) -> None:
     done = nucleo("network", "install", "--json")
-    assert (done.code, done.json) == (0, {"image": IMAGE.reference, "nodes": 1, "ready": 1})
+    assert (done.code, done.json) == (0, {"image": IMAGE.reference, "nodes": 1, "ready": 1, "observes": False})
     assert nucleo("network", "install").out == "the agent is ready on 1 node\n"
 
 
 def test_install_where_cilium_is(nucleo: Program, ground: Ground) -> None:
     ground.cluster.served.append("cilium.io/v2")
     done = nucleo("network", "install", "--json")
-    assert (done.code, done.json["code"]) == (1, "failed")
+    assert (done.code, done.json["observes"]) == (0, True)
+    assert nucleo("network", "install").out == "the agent observes on 1 node\n"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "why"),
+    [
+        ("audited", "no rule allows shop to users/users:8080"),
+        ("denied", "no rule allows shop to users/users:8080"),
+        ("undecided", "no rule allows shop to users/users:8080, Cilium decides"),
+    ],
+)
+def test_flows_say_who_decided(nucleo: Program, monkeypatch: pytest.MonkeyPatch, verdict: str, why: str) -> None:
+    def seen(*_: object) -> list[Flow]:
+        return [flow(kind="app", peer="users/users", target=8080, verdict=verdict)]
+
+    monkeypatch.setattr("nucleo_cli.workflows.flows.read_flows", seen)
+    (_, line) = nucleo("network", "flows").out.splitlines()
+    assert f" {verdict} " in line
+    assert line.endswith(why)
 
 
 @pytest.mark.parametrize("words", [[], ["--json"], ["--confirm", "other"], ["--no-input"]])

@@ -32,6 +32,11 @@ def drops(tmp_path: Path, rules: str, **said: Any) -> bool:
         ("to: []", {"kind": "app", "peer": "shop/shop", "port": 8080}),
         ("from: []", {"kind": "node", "peer": "node", "direction": "in", "port": 8080}),
         ("to: []", {"verdict": "denied"}),
+        ("to: []", {"verdict": "undecided", "packets_out": 3}),
+        (
+            'http: [{from: "app:web", methods: [GET]}]',
+            {"kind": "app", "peer": "web/web", "direction": "in", "port": 8080},
+        ),
     ],
 )
 def test_what_would_pass(tmp_path: Path, rules: str, said: dict[str, Any]) -> None:
@@ -43,6 +48,11 @@ def test_what_would_pass(tmp_path: Path, rules: str, said: dict[str, Any]) -> No
     [
         ("to: []", {}),
         ("to: []", {"verdict": "audited"}),
+        ("to: []", {"verdict": "undecided", "packets_out": 3, "packets_in": 3}),
+        (
+            'http: [{from: "app:web", methods: [GET]}]',
+            {"kind": "app", "peer": "web/web", "direction": "in", "port": 9999},
+        ),
         ('to: ["app:users:8080"]', {"kind": "app", "peer": "users/users", "port": 81}),
         ('to: ["app:users:8080"]', {"kind": "app", "peer": "evil/users", "target": 8080}),
         ('to: ["cidr:203.0.113.0/24:80"]', {}),

@@ -64,5 +64,6 @@ def test_only_what_was_not_allowed_is_missing() -> None:
         flow(kind="app", peer="users/users", target=8080, verdict=verdict)
         for verdict in ("denied", "audited", "denied")
     ]
+    seen += [flow(kind="app", peer="web/web", direction="in", target=8080, verdict="undecided")]
     seen += [flow(verdict="allowed"), flow(verdict="limited")]
-    assert missing(APP, seen) == {"from": [], "to": ["app:users:8080"]}
+    assert missing(APP, seen) == {"from": ["app:web:8080"], "to": ["app:users:8080"]}

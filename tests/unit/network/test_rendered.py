@@ -262,6 +262,22 @@ def test_only_an_enforcing_agent_is_waited_for() -> None:
     assert rendered(shop(CLOSED), cluster("cilium")).hold == []
 
 
+def test_beside_cilium_the_agent_is_told_what_to_watch() -> None:
+    """Nothing of what it cannot do is lost to it: requests are connections to their ports."""
+    rule = requests("app:reports:8080", methods=("GET",))
+    network = Network(http=(rule,), outbound=(), limits=Limits(1_250_000), egress_ip="203.0.113.7")
+    beside = replace(cluster("cilium"), observed=True)
+    *policies, watched = rendered(shop(network), beside).objects
+    assert policies == rendered(shop(network), cluster("cilium")).objects
+    assert rendered(shop(network), beside).hold == []
+    reports = {"namespace": "reports", "labels": {"nucleo.io/app": "reports"}}
+    ports = [{"protocol": "TCP", "first": 8080, "last": 8080}]
+    assert watched["spec"]["ingress"][-1] == {"rule": "app:reports:8080", "ports": ports, "pods": reports}
+    assert [each["rule"] for each in watched["spec"]["egress"]] == ["implied: own processes", "implied: kube-dns"]
+    assert watched["spec"].keys() == {"mode", "podSelector", "ingress", "egress"}
+    assert watched["spec"]["mode"] == "Audit"
+
+
 def test_cilium_reads_the_limit_from_the_pods() -> None:
     found = rendered(shop(Network(limits=Limits(1_250_000))), cluster("cilium"))
     assert (found.objects, found.annotations) == ([], {"kubernetes.io/egress-bandwidth": "10000000"})

@@ -98,10 +98,11 @@ class Ground:
         if key.startswith(CRDS) and not item.get("status"):
             self.cluster.patch(key, {"status": {"conditions": [{"type": "Established", "status": "True"}]}})
 
-    def rule(self, app: str) -> None:
+    def rule(self, app: str, mode: str = "Enforce") -> None:
         """An AppNetwork."""
         self.cluster.create(path("v1", "namespaces"), {"metadata": {"name": app}})
-        self.cluster.create(path("nucleo.io/v1alpha1", "appnetworks", app), {"metadata": {"name": app}, "spec": {}})
+        body: Json = {"metadata": {"name": app}, "spec": {"mode": mode}}
+        self.cluster.create(path("nucleo.io/v1alpha1", "appnetworks", app), body)
 
     def install(self, timeout: float | None = None) -> Ran:
         return attempt(install(self.tools, timeout))

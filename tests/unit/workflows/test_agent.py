@@ -4,7 +4,7 @@ import pytest
 
 from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.documents import Json, part
-from nucleo_cli.domain.events import PhaseEnded, PodChanged
+from nucleo_cli.domain.events import PhaseEnded, PhaseStarted, PodChanged
 from nucleo_cli.errors import Conflict, NotFound, NucleoError, RolloutFailed
 from nucleo_cli.workflows import agent
 from nucleo_cli.workflows.agent import capabilities_on
@@ -18,13 +18,14 @@ def ground(monkeypatch: pytest.MonkeyPatch) -> Ground:
 
 def test_an_installation(ground: Ground) -> None:
     ran = ground.install()
-    assert ran.result == {"image": IMAGE.reference, "nodes": 1, "ready": 1}
+    assert ran.result == {"image": IMAGE.reference, "nodes": 1, "ready": 1, "observes": False}
     ends = [(each.name, each.skipped, each.detail) for each in ran.events if isinstance(each, PhaseEnded)]
     assert ends == [("image", False, ""), ("agent", False, "ready on 1 of 1")]
     assert ground.helm.values == [
         {
             "image": {"repository": IMAGE.repository, "digest": IMAGE.digest},
             "capabilities": ["BPF", "NET_ADMIN", "PERFMON"],
+            "observe": False,
         }
     ]
     assert ground.cluster.get(f"{CRDS}/appnetworks.nucleo.io")["spec"]["group"] == "nucleo.io"
@@ -85,14 +86,33 @@ def test_a_kernel_that_is_too_old(ground: Ground) -> None:
     assert ground.helm.calls == []
 
 
-def test_cilium_enforces_already(ground: Ground) -> None:
+def test_where_cilium_enforces_it_observes(ground: Ground) -> None:
     ground.cluster.served.append("cilium.io/v2")
     ran = ground.install()
-    assert isinstance(ran.error, NucleoError)
-    assert "Cilium enforces" in ran.error.message
-    assert ground.cluster.writes()[-1] == ("POST", path("v1", "configmaps", "nucleo-system"))
+    assert ran.result["observes"]
+    said = [each.detail for each in ran.events if isinstance(each, PhaseStarted | PhaseEnded) and each.name == "agent"]
+    assert said == ["1 node; observes, Cilium enforces", "observes on 1 of 1"]
+    assert ground.helm.values[-1]["observe"] is True
+    ground.configure(network="cilium")
+    ran = ground.install()
+    assert ran.result["observes"]
+    assert ran.warnings == []
     ground.configure(network="agent")
-    assert ground.install().error is None
+    assert not ground.install().result["observes"]
+
+
+def test_what_enforces_comes_and_goes_and_apps_have_to_be_deployed_again(ground: Ground) -> None:
+    ground.install()
+    ground.rule("shop", "Enforce")
+    ground.rule("watched", "Audit")
+    assert ground.install().warnings == []
+    ground.cluster.served.append("cilium.io/v2")
+    (warning,) = ground.install().warnings
+    assert warning == "the agent enforces no more, and Cilium has not been given the rules of shop/shop"
+    ground.cluster.served.remove("cilium.io/v2")
+    (warning,) = ground.install().warnings
+    assert warning == "the agent enforces now, and still only observes what it was told to: watched/watched"
+    assert ground.install().warnings == []
 
 
 def test_a_cluster_that_is_told_to_use_something_else(ground: Ground) -> None:
@@ -129,7 +149,7 @@ def test_a_node_that_does_not_answer_is_left_as_it_is(ground: Ground, monkeypatc
     monkeypatch.setattr(agent, "_NODES_SECONDS", 0.0)
     ground.helm.fate = lambda _values: {"phase": "Pending"}
     ran = ground.install()
-    assert ran.result == {"image": IMAGE.reference, "nodes": 1, "ready": 0}
+    assert ran.result == {"image": IMAGE.reference, "nodes": 1, "ready": 0, "observes": False}
     assert ran.warnings == ["nodes that do not answer were left as they are: a"]
     assert [each for each in ran.events if isinstance(each, PodChanged)] == [
         PodChanged("agent", "pod", "Pending", ready=False)
@@ -155,8 +175,9 @@ def test_one_that_was_killed_is_finished_by_the_next(ground: Ground) -> None:
 def test_removing_it(ground: Ground) -> None:
     ground.install()
     ground.rule("shop")
+    ground.rule("watched", "Audit")
     ran = ground.uninstall()
-    assert ran.result == {"nodes": 1, "apps": [{"app": "shop", "namespace": "shop"}]}
+    assert ran.result == {"nodes": 1, "apps": [{"app": "shop", "namespace": "shop"}]}, "watched apps lose nothing"
     assert ground.helm.values[-1] == {**ground.helm.values[0], "remove": True}
     assert [call[0] for call in ground.helm.calls] == ["upgrade", "upgrade", "uninstall"]
     assert not ground.cluster.all("customresourcedefinitions")

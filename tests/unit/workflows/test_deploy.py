@@ -9,13 +9,15 @@ import pytest
 from nucleo_cli.domain.build import GitFacts
 from nucleo_cli.domain.documents import part
 from nucleo_cli.domain.events import Warned
+from nucleo_cli.domain.flows import Flow
 from nucleo_cli.domain.release import DEPLOYED, FAILED, SUPERSEDED
-from nucleo_cli.errors import ConfigInvalid, Exit, Interrupted, Locked, NucleoError, RolloutFailed
+from nucleo_cli.errors import ConfigInvalid, DropsFound, Exit, Interrupted, Locked, NucleoError, RolloutFailed
 from nucleo_cli.workflows.config_vars import Edit, edit
 from nucleo_cli.workflows.deploy import Wish
 from nucleo_cli.workflows.history import is_healthy
 from nucleo_cli.workflows.lease import acquire
 from nucleo_cli.workflows.scale import scale
+from tests.unit.network.test_learn import flow
 from tests.unit.workflows.fake_cluster import CRASH, HANG
 from tests.unit.workflows.shop import SETTINGS, Shop, mark
 from tests.unit.workflows.steps import run
@@ -321,6 +323,33 @@ class TestRules:
         assert not app.deploy().result.changed
         app.cluster.served.append("cilium.io/v2")
         assert app.deployed().values["network"]["objects"][0]["kind"] == "CiliumNetworkPolicy"
+
+    def test_beside_cilium_the_agent_is_told_too_and_nothing_waits_for_it(self, app: Shop) -> None:
+        self.rule(app, "network: {to: []}\n")
+        app.cluster.served.append("cilium.io/v2")
+        app.deploy()
+        app.cluster.served.append("nucleo.io/v1alpha1")
+        network = app.deployed().values["network"]
+        assert [each["kind"] for each in network["objects"]] == ["CiliumNetworkPolicy", "AppNetwork"]
+        assert "hold" not in network
+
+    @pytest.mark.parametrize("served", ["nucleo.io/v1alpha1", "cilium.io/v2 nucleo.io/v1alpha1", "cilium.io/v2"])
+    def test_what_the_agent_has_seen_is_not_cut_off_unasked(
+        self, app: Shop, monkeypatch: pytest.MonkeyPatch, served: str
+    ) -> None:
+        def seen(*_: object) -> list[Flow]:
+            return [flow(kind="app", peer="users/users", target=8080, verdict="allowed")]
+
+        monkeypatch.setattr("nucleo_cli.workflows.drops.read_flows", seen)
+        app.deploy()
+        self.rule(app, "network: {to: []}\n")
+        app.cluster.served += served.split()
+        ran = app.deploy()
+        if "nucleo.io/v1alpha1" not in app.cluster.served:
+            assert ran.error is None
+            return
+        assert isinstance(ran.error, DropsFound)
+        assert ran.error.details["rules"] == ["app:users:8080"]
 
     def test_an_app_without_rules_asks_for_no_back_end(self, app: Shop) -> None:
         app.deploy()

@@ -14,6 +14,7 @@ from tests.unit.network.test_learn import flow
         (Query(), {}, True),
         (Query(dropped=True), {"verdict": "allowed"}, False),
         (Query(dropped=True), {"verdict": "audited"}, True),
+        (Query(dropped=True), {"verdict": "undecided"}, True),
         (Query(to="users"), {"kind": "app", "peer": "users/users"}, True),
         (Query(to="users/users"), {"kind": "app", "peer": "users/users"}, True),
         (Query(to="203.0.113.9"), {"kind": "dns", "peer": "api.example.com"}, True),

@@ -16,8 +16,9 @@ def test_flows_with_one_peer_are_one_row_and_the_busiest_is_first() -> None:
     rates.add(flow(verdict="allowed", connections=10, bytes_out=100, bytes_in=900, rtt_us=192, retransmits=5))
     rates.add(flow(kind="app", peer="shop/users", verdict="allowed", connections=1, bytes_in=10_000))
     rates.add(flow(verdict="denied", connections=20))
+    rates.add(flow(verdict="undecided", kind="app", peer="shop/users", bytes_in=10_000))
     first, second = rates.read()
-    assert (first.peer, first.bytes_in) == ("shop/users", 1000)
+    assert (first.peer, first.bytes_in, first.dropped) == ("shop/users", 2000, 0)
     assert (second.connections, second.bytes_out, second.bytes_in) == (2, 20, 180)
     assert (second.retransmits, second.dropped, second.rtt_us) == (0.5, 2, 192)
 

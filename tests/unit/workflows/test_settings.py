@@ -1,9 +1,11 @@
 """The cluster's own settings, written down or found out."""
 
+from typing import Literal
+
 import pytest
 
 from nucleo_cli.adapters.kubernetes import path
-from nucleo_cli.domain.settings import Settings
+from nucleo_cli.domain.settings import BackEnd, Settings
 from nucleo_cli.errors import NotAllowed, NucleoError, Unreachable
 from nucleo_cli.workflows.settings import from_data, read_settings, with_back_end
 from tests.unit.workflows.fake_cluster import FakeCluster
@@ -126,18 +128,24 @@ def test_no_answer_is_no_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("served", "expected"),
+    ("said", "served", "expected", "observed", "sees_flows"),
     [
-        ((), "networkpolicy"),
-        (("nucleo.io/v1alpha1",), "agent"),
-        (("cilium.io/v2alpha1",), "networkpolicy"),
-        (("cilium.io/v2", "nucleo.io/v1alpha1"), "cilium"),
+        ("auto", (), "networkpolicy", False, False),
+        ("auto", ("nucleo.io/v1alpha1",), "agent", False, True),
+        ("auto", ("cilium.io/v2alpha1",), "networkpolicy", False, False),
+        ("auto", ("cilium.io/v2",), "cilium", False, False),
+        ("auto", ("cilium.io/v2", "nucleo.io/v1alpha1"), "cilium", True, True),
+        ("cilium", ("nucleo.io/v1alpha1",), "cilium", True, True),
+        ("networkpolicy", ("cilium.io/v2", "nucleo.io/v1alpha1"), "networkpolicy", False, False),
     ],
 )
-def test_what_enforces_rules_is_found_out(served: tuple[str, ...], expected: str) -> None:
+def test_what_enforces_rules_and_what_observes_is_found_out(
+    said: BackEnd | Literal["auto"], served: tuple[str, ...], expected: str, observed: bool, sees_flows: bool
+) -> None:
     cluster = FakeCluster()
     cluster.served += served
-    assert with_back_end(cluster, Settings()).network == expected
+    found = with_back_end(cluster, Settings(network=said))
+    assert (found.network, found.observed, found.sees_flows) == (expected, observed, sees_flows)
 
 
 def test_what_is_said_to_enforce_rules_needs_no_question() -> None:
