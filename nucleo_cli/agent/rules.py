@@ -64,7 +64,11 @@ class Maps:
     rules: tuple[str, ...] = field(default=())
 
     def watching(self) -> Maps:
-        """The same, where nothing is dropped and nothing slowed down by it."""
+        """The same, where nothing is dropped and nothing slowed down by it.
+
+        A pod can still ask whether it is attached, by one port of its own loopback: one of an earlier release may wait
+        for that.
+        """
         return replace(self, flags=self.flags | maps.POLICY_AUDIT, rate=0, burst=0)
 
     def rule(self, number: int) -> str | None:

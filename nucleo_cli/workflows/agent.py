@@ -94,8 +94,7 @@ def install(tools: Tools, timeout: float | None = None) -> Work[Json]:
         image, made = yield from build(settings, tools.engine, tools.registry(settings))
         yield phase.end("" if made else "it was there", skipped=not made)
         phase = Phase("agent")
-        where = f"{len(nodes)} nodes" if len(nodes) != 1 else "1 node"
-        yield phase.start(f"{where}; observes, Cilium enforces" if observes else where)
+        yield phase.start(f"{len(nodes)} nodes" if len(nodes) != 1 else "1 node")
         history = recover(tools.cluster, read_history(tools.cluster, TARGET))
         if any("SYS_ADMIN" in each.values.get("capabilities", ()) for each in history.revisions[-1:]):
             capabilities = _without_bpf(capabilities)
@@ -107,7 +106,8 @@ def install(tools: Tools, timeout: float | None = None) -> Work[Json]:
             "observe": observes,
         }
         seen = yield from _roll_out(tools, lease, values, timeout)
-        yield phase.end(f"{'observes' if observes else 'ready'} on {seen.ready} of {seen.nodes}")
+        there = f"on {seen.ready} of {seen.nodes}"
+        yield phase.end(f"observes {there}; Cilium enforces" if observes else f"ready {there}")
     yield from _tell_who_waits(tools.cluster, observes, observed=_observes(history))
     if settings.network not in ("auto", "agent", "cilium"):
         yield Warned(
