@@ -273,9 +273,13 @@ def _owned_by_others(text: str) -> NucleoError:
 
 def _no_such_kind(text: str) -> NucleoError:
     found = re.search(r'no matches for kind "(\w+)"', text)
+    kind = found[1] if found else "of an object"
+    rules = kind.startswith("Cilium") or kind == "AppNetwork"
     return NucleoError(
-        f"The cluster does not know the kind {found[1] if found else 'of an object'}",
-        "Choose another kind of route for it: `nucleo cluster configure`.",
+        f"The cluster does not know the kind {kind}",
+        "`nucleo deploy` writes the app's network rules for what enforces them now."
+        if rules
+        else "Choose another kind of route for it: `nucleo cluster configure`.",
         {"output": text},
     )
 

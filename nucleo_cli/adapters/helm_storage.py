@@ -8,14 +8,17 @@ import base64
 import copy
 import gzip
 import json
+import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from nucleo_cli.domain.release import Revision
 from nucleo_cli.errors import NucleoError
 
+# In an object's own column: what a text inside of it says is further in.
+_API = re.compile(r"^apiVersion: (\S+)$", re.MULTILINE)
 # Helm's own labels; all others on the Secret were given by whoever made the release.
 OWN_LABELS = frozenset({"name", "owner", "status", "version", "createdAt", "modifiedAt"})
 
@@ -51,10 +54,28 @@ def encode_status(secret: Mapping[str, Any], status: str, description: str) -> d
     """
     payload = _payload(secret)
     payload["info"] = {**(payload.get("info") or {}), "status": status, "description": description}
+    changed = _with_payload(secret, payload)
+    changed["metadata"]["labels"] = {**(changed["metadata"].get("labels") or {}), "status": status}
+    return changed
+
+
+def encode_without(secret: Mapping[str, Any], apis: Collection[str]) -> dict[str, Any]:
+    """The same Secret without the objects of these APIs (GROUP/VERSION) in the manifest."""
+    payload = _payload(secret)
+    documents = re.split(r"^---$", payload.get("manifest", ""), flags=re.MULTILINE)
+    kept = [each for each in documents if not set(_API.findall(each)) & set(apis)]
+    return _with_payload(secret, {**payload, "manifest": "---".join(kept)})
+
+
+def apis(manifest: str) -> set[str]:
+    """GROUP/VERSION, or the version alone, of the objects of a manifest."""
+    return set(_API.findall(manifest))
+
+
+def _with_payload(secret: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str, Any]:
     packed = gzip.compress(json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode(), mtime=0)
     changed = copy.deepcopy(dict(secret))
     changed["data"]["release"] = base64.b64encode(base64.b64encode(packed)).decode()
-    changed["metadata"]["labels"] = {**(changed["metadata"].get("labels") or {}), "status": status}
     return changed
 
 

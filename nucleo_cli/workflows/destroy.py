@@ -9,7 +9,7 @@ from nucleo_cli.domain.documents import Json, labels
 from nucleo_cli.domain.events import Work
 from nucleo_cli.domain.labels import of_app
 from nucleo_cli.errors import NotAllowed, NotFound
-from nucleo_cli.workflows.history import read_history
+from nucleo_cli.workflows.history import forget_gone, read_history
 from nucleo_cli.workflows.lease import acquire
 from nucleo_cli.workflows.phases import Phase
 from nucleo_cli.workflows.secrets import delete_secret
@@ -49,7 +49,7 @@ def destroy(tools: "Tools", target: Target) -> Work[dict[str, Any]]:
             return {"app": target.app, "namespace": target.namespace, "namespace_removed": True}
         raise NotFound(f'no app "{target.app}" in namespace "{target.namespace}"', "nucleo apps lists what is there")
     with (yield from acquire(tools.cluster, target)):
-        if read_history(tools.cluster, target).revisions:
+        if forget_gone(tools.cluster, read_history(tools.cluster, target)).revisions:
             tools.helm().uninstall(target.app, target.namespace)
         for secret in _secrets(tools.cluster, target):
             delete_secret(tools.cluster, target, secret)

@@ -1,15 +1,16 @@
 """The releases of an app, as Helm keeps them in the cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nucleo_cli.adapters.helm_storage import decode, encode_status
+from nucleo_cli.adapters.helm_storage import apis, decode, encode_status, encode_without
 from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.app import Target
 from nucleo_cli.domain.release import DEPLOYED, FAILED, SUPERSEDED, Revision
 from nucleo_cli.errors import Conflict, NotFound
 from nucleo_cli.workflows.processes import no_app
+from nucleo_cli.workflows.settings import AGENT_API, CILIUM_API, served
 
 if TYPE_CHECKING:
     from nucleo_cli.adapters.kubernetes import Cluster
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 # Helm copies a release's labels to the next one, so the label's value says for which revision it holds.
 _HEALTHY = "nucleo.io/healthy"
 _TRIES = 5
+# APIs that come and go with what enforces network rules.
+_RULES = frozenset({AGENT_API, CILIUM_API})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +81,28 @@ def read_history(cluster: "Cluster", target: Target) -> History:
 
 
 def recover(cluster: "Cluster", history: History) -> History:
-    """Closes revisions that a dead deploy left pending, which Helm itself would wait for for ever.
+    """Closes revisions that a dead deploy left pending, which Helm itself would wait for for ever; and forgets network
+    rules whose kind the cluster no longer has.
 
     Only to be called with the app's Lease in hand: then no living deploy owns them.
     """
     pending = [revision for revision in history.revisions if revision.pending]
     for revision in pending:
         mark_failed(cluster, history.target, revision.version, "the deploy was killed")
-    return read_history(cluster, history.target) if pending else history
+    return forget_gone(cluster, read_history(cluster, history.target) if pending else history)
+
+
+def forget_gone(cluster: "Cluster", history: History) -> History:
+    """Takes network rules out of Helm's record of what runs, where their kind has gone from the cluster, and they with
+    it: Helm cannot change, undo or remove a release with an object of a kind that nobody knows."""
+    running = {each.version: _RULES & apis(each.manifest) for each in (history.current, history.last) if each}
+    if not any(running.values()):
+        return history
+    there = served(cluster)
+    for version, gone in ((version, found - there) for version, found in running.items()):
+        if gone:
+            _rewrite(cluster, history.target, version, lambda secret, gone=gone: encode_without(secret, gone))
+    return read_history(cluster, history.target)
 
 
 def mark_healthy(cluster: "Cluster", target: Target, version: int) -> None:
@@ -95,14 +112,16 @@ def mark_healthy(cluster: "Cluster", target: Target, version: int) -> None:
 
 def mark_failed(cluster: "Cluster", target: Target, version: int, reason: str) -> None:
     """Writes into Helm's own record that the revision failed, and why."""
-    _rewrite(cluster, target, version, FAILED, reason)
+    _rewrite(cluster, target, version, lambda secret: encode_status(secret, FAILED, reason))
 
 
-def _rewrite(cluster: "Cluster", target: Target, version: int, status: str, description: str) -> None:
+def _rewrite(
+    cluster: "Cluster", target: Target, version: int, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
     for left in reversed(range(_TRIES)):
         secret: dict[str, Any] = cluster.get(_secret(target, version))
         try:
-            cluster.replace(_secret(target, version), encode_status(secret, status, description))
+            cluster.replace(_secret(target, version), change(secret))
         except Conflict:
             if not left:
                 raise

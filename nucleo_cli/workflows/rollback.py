@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nucleo_cli.adapters.helm_storage import apis
 from nucleo_cli.domain.app import Target
-from nucleo_cli.domain.documents import part
+from nucleo_cli.domain.documents import part, parts
 from nucleo_cli.domain.events import Work
 from nucleo_cli.domain.release import FAILED, Revision
 from nucleo_cli.errors import NotFound, NucleoError
@@ -52,6 +53,7 @@ def roll_back(
                 f"release {source.version} failed when it was new", "nucleo releases shows the healthy ones"
             )
         _need_secret(tools, target, source)
+        _need_rules(source)
 
         def write() -> None:
             tools.helm().rollback(target.app, target.namespace, source.version)
@@ -74,6 +76,16 @@ def _previous(history: History) -> Revision:
 def _content(revision: Revision) -> dict[str, Any]:
     """What a release runs; not who made it, from which commit."""
     return {key: value for key, value in revision.values.items() if key != "nucleo"}
+
+
+def _need_rules(source: Revision) -> None:
+    """A release that has lost its rules with what enforced them would come back open."""
+    rules = {str(each.get("apiVersion")) for each in parts(source.values, "network", "objects")}
+    if rules - apis(source.manifest):
+        raise NucleoError(
+            f"release {source.version} has no network rules any more: what enforced them has gone from the cluster",
+            "nucleo deploy of its commit writes them for what enforces them now",
+        )
 
 
 def _need_secret(tools: "Tools", target: Target, source: Revision) -> None:

@@ -17,7 +17,7 @@ NAMESPACE = "nucleo-system"
 NAME = "nucleo"
 AGENT = "nucleo-agent"
 OF_AGENT = f"app.kubernetes.io/name={AGENT}"
-_AGENTS_API = "nucleo.io/v1alpha1"
+AGENT_API, CILIUM_API = "nucleo.io/v1alpha1", "cilium.io/v2"
 # What of Cilium can be switched off: by which keys, and what holds where nothing is said.
 _CILIUM_KEYS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "dns": (("enable-l7-proxy",), "true"),
@@ -77,19 +77,24 @@ def with_back_end(cluster: "Cluster", settings: Settings) -> Settings:
     agent observes beside it."""
     if settings.network not in ("auto", "cilium"):
         return settings
-    groups = parts(cluster.get("/apis"), "groups")
-    served = {str(each.get("groupVersion")) for group in groups for each in parts(group, "versions")}
-    found = replace(settings, network=_back_end(served)) if settings.network == "auto" else settings
+    there = served(cluster)
+    found = replace(settings, network=_back_end(there)) if settings.network == "auto" else settings
     if found.network != "cilium":
         return found
-    return replace(found, switched_off=_switched_off(cluster), observed=_AGENTS_API in served)
+    return replace(found, switched_off=_switched_off(cluster), observed=AGENT_API in there)
 
 
-def _back_end(served: set[str]) -> BackEnd:
+def served(cluster: "Cluster") -> set[str]:
+    """The APIs that the cluster has, as GROUP/VERSION."""
+    groups = parts(cluster.get("/apis"), "groups")
+    return {str(each.get("groupVersion")) for group in groups for each in parts(group, "versions")}
+
+
+def _back_end(there: set[str]) -> BackEnd:
     """Cilium goes before the agent, which only observes beside it; every cluster takes a NetworkPolicy."""
-    if "cilium.io/v2" in served:
+    if CILIUM_API in there:
         return "cilium"
-    return "agent" if _AGENTS_API in served else "networkpolicy"
+    return "agent" if AGENT_API in there else "networkpolicy"
 
 
 def _switched_off(cluster: "Cluster") -> tuple[str, ...]:

@@ -105,3 +105,10 @@ def test_it_goes_and_no_app_is_said_to_be_open(shop: Sample, nucleo: Nucleo, api
     done = nucleo("network", "uninstall", "--confirm", CONTEXT, "--json").expect(0)
     assert done.json["apps"] == []
     assert not api.get(DAEMON_SET)
+
+
+def test_without_it_the_app_is_deployed_and_destroyed_as_ever(shop: Sample) -> None:
+    """The kind of an object of its release is gone."""
+    shop.say("two")
+    shop.deploy()
+    shop("destroy", "--confirm", shop.name).expect(0)

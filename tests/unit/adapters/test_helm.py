@@ -220,6 +220,18 @@ def test_errors_are_translated(printed: str, kind: type[NucleoError], message: s
     assert message in error.message
 
 
+@pytest.mark.parametrize(
+    ("kind", "command"),
+    [
+        ("HTTPRoute", "nucleo cluster configure"),
+        ("AppNetwork", "nucleo deploy"),
+        ("CiliumNetworkPolicy", "nucleo deploy"),
+    ],
+)
+def test_a_kind_that_has_gone_is_chosen_again(kind: str, command: str) -> None:
+    assert command in translate(f'Error: no matches for kind "{kind}" in version "x/v1"').hint
+
+
 def test_warnings_are_not_the_error() -> None:
     printed = (
         "WARNING: Kubernetes configuration file is group-readable.\n"

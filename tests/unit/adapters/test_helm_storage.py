@@ -3,12 +3,13 @@
 import base64
 import gzip
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from nucleo_cli.adapters.helm_storage import decode, encode_status, selector
+from nucleo_cli.adapters.helm_storage import apis, decode, encode_status, encode_without, selector
 from nucleo_cli.domain.release import FAILED, Revision
 from nucleo_cli.errors import NucleoError
 
@@ -112,3 +113,16 @@ def test_json_that_is_no_release_is_an_error_too(payload: Any) -> None:
 def test_the_selector_names_one_app_or_none() -> None:
     assert selector("shop") == "owner=helm,name=shop"
     assert selector() == "owner=helm"
+
+
+def test_objects_are_taken_out_by_their_api() -> None:
+    kept = (
+        "---\n# Source: a\napiVersion: v1\nkind: ConfigMap\ndata:\n  text: |\n    ---\n    apiVersion: nucleo.io/v1\n"
+    )
+    gone = "---\n# Source: b\napiVersion: nucleo.io/v1\nkind: AppNetwork\n"
+    for manifest in (kept + gone, gone + kept):
+        assert apis(manifest) == {"v1", "nucleo.io/v1"}
+        before = secret({**PAYLOAD, "manifest": manifest})
+        after = encode_without(before, {"nucleo.io/v1", "cilium.io/v2"})
+        assert decode(after) == replace(decode(before), manifest=kept)
+        assert after["metadata"] == before["metadata"]

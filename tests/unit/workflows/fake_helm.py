@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from nucleo_cli.adapters.helm import TIMEOUT_SECONDS, Helm
-from nucleo_cli.adapters.helm_storage import decode
+from nucleo_cli.adapters.helm_storage import apis, decode
 from nucleo_cli.adapters.kubernetes import path
-from nucleo_cli.domain.documents import Json, labels
+from nucleo_cli.domain.documents import Json, labels, parts
 from nucleo_cli.domain.release import DEPLOYED, FAILED, SUPERSEDED, Revision
 from nucleo_cli.errors import Conflict, NotFound, NucleoError
 from tests.unit.workflows.fake_cluster import FakeCluster
@@ -18,8 +18,11 @@ from tests.unit.workflows.fake_cluster import FakeCluster
 
 def secret(app: str, namespace: str, version: int, status: str, values: Mapping[str, Any], **given: Any) -> Json:
     """The Secret of one revision."""
+    rules = parts(values, "network", "objects")
+    manifest = "".join(f"---\napiVersion: {each['apiVersion']}\nkind: {each['kind']}\n" for each in rules)
     payload = {
         "name": app,
+        "manifest": given.get("manifest", manifest),
         "namespace": namespace,
         "version": version,
         "config": values,
@@ -87,8 +90,10 @@ class FakeHelm(Helm):
         trouble = self.trouble.pop(0) if self.trouble else ""
         if trouble in ("fail", "refuse"):
             raise NucleoError("helm failed: uninstall")
-        if not self.revisions(name, namespace):
+        before = self.revisions(name, namespace)
+        if not before:
             raise NotFound("release: not found")
+        self._know(before[-1:])
         for kind, api in (("deployments", "apps/v1"), ("horizontalpodautoscalers", "autoscaling/v2")):
             self._remove(path(api, kind, namespace), f"nucleo.io/app={name}")
         self._remove(path("v1", "secrets", namespace), f"owner=helm,name={name}")
@@ -115,6 +120,7 @@ class FakeHelm(Helm):
     ) -> None:
         trouble = self.trouble.pop(0) if self.trouble else ""
         before = self.revisions(name, namespace)
+        self._know(before[-1:])
         if before and before[-1].pending:
             raise Conflict("another operation (install/upgrade/rollback) is in progress")
         if trouble == "refuse":
@@ -136,6 +142,12 @@ class FakeHelm(Helm):
         if isinstance(trouble, BaseException):
             raise trouble
 
+    def _know(self, before: list[Revision]) -> None:
+        """Helm fails at the objects that are there already, where the cluster no longer knows their kind."""
+        for each in before:
+            if apis(each.manifest) - set(self.cluster.served):
+                raise NucleoError("unable to build kubernetes objects from current release manifest")
+
     def _deployed(self, before: list[Revision]) -> None:
         for each in before:
             if each.status == DEPLOYED:
@@ -145,7 +157,7 @@ class FakeHelm(Helm):
             self.cluster.delete(path("v1", "secrets", each.namespace, name))
 
     def _supersede(self, each: Revision) -> None:
-        more = {"labels": each.labels, "description": each.description}
+        more = {"labels": each.labels, "description": each.description, "manifest": each.manifest}
         self.record(each.app, each.namespace, each.version, SUPERSEDED, each.values, **more)
 
     def _objects(self, app: str, namespace: str, values: Json) -> None:

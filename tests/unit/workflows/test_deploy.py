@@ -14,13 +14,15 @@ from nucleo_cli.domain.release import DEPLOYED, FAILED, SUPERSEDED
 from nucleo_cli.errors import ConfigInvalid, DropsFound, Exit, Interrupted, Locked, NucleoError, RolloutFailed
 from nucleo_cli.workflows.config_vars import Edit, edit
 from nucleo_cli.workflows.deploy import Wish
+from nucleo_cli.workflows.destroy import destroy
 from nucleo_cli.workflows.history import is_healthy
 from nucleo_cli.workflows.lease import acquire
+from nucleo_cli.workflows.rollback import roll_back
 from nucleo_cli.workflows.scale import scale
 from tests.unit.network.test_learn import flow
 from tests.unit.workflows.fake_cluster import CRASH, HANG
 from tests.unit.workflows.shop import SETTINGS, Shop, mark
-from tests.unit.workflows.steps import run
+from tests.unit.workflows.steps import attempt, run
 
 
 def test_a_first_deploy(app: Shop) -> None:
@@ -332,6 +334,23 @@ class TestRules:
         network = app.deployed().values["network"]
         assert [each["kind"] for each in network["objects"]] == ["CiliumNetworkPolicy", "AppNetwork"]
         assert "hold" not in network
+
+    @pytest.mark.parametrize("api", ["nucleo.io/v1alpha1", "cilium.io/v2"])
+    def test_what_enforces_may_go(self, app: Shop, api: str) -> None:
+        """Its kinds go with it, and Helm changes, undoes and removes nothing that has one of them."""
+        self.rule(app, "network: {to: []}\n")
+        app.cluster.served.append(api)
+        app.deploy()
+        app.cluster.served.remove(api)
+        assert app.deployed().values["network"]["objects"][0]["kind"] == "NetworkPolicy"
+        ran = attempt(roll_back(app.tools, app.target, 1))
+        assert isinstance(ran.error, NucleoError)
+        assert "release 1 has no network rules any more" in ran.error.message
+        app.cluster.served.append(api)
+        app.deploy()
+        app.cluster.served.remove(api)
+        run(destroy(app.tools, app.target))
+        assert app.revisions == ()
 
     @pytest.mark.parametrize("served", ["nucleo.io/v1alpha1", "cilium.io/v2 nucleo.io/v1alpha1", "cilium.io/v2"])
     def test_what_the_agent_has_seen_is_not_cut_off_unasked(
