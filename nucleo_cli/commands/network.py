@@ -227,6 +227,8 @@ def install(context: Context) -> None:
     done = context.terminal.follow(install(context.tools, context.options.timeout))
     does = "observes" if done["observes"] else "is ready"
     context.terminal.show(done, f"the agent {does} on {plural(done['nodes'], 'node')}")
+    if done["observes"]:
+        context.terminal.note("it sees an app with rules from its next deploy on")
 
 
 def uninstall(context: Context, confirm: Confirm = None) -> None:

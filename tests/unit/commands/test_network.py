@@ -33,7 +33,9 @@ def test_install_where_cilium_is(nucleo: Program, ground: Ground) -> None:
     ground.cluster.served.append("cilium.io/v2")
     done = nucleo("network", "install", "--json")
     assert (done.code, done.json["observes"]) == (0, True)
-    assert nucleo("network", "install").out == "the agent observes on 1 node\n"
+    done = nucleo("network", "install")
+    assert done.out == "the agent observes on 1 node\n"
+    assert "from its next deploy on" in done.err
 
 
 @pytest.mark.parametrize(
