@@ -285,12 +285,12 @@ def test_a_host_keeps_its_place_over_a_start(enforcer: Enforcer, compiled: Path,
     def write(to: Enforcer, *names: str) -> dict[str, int]:
         rules = network([{"rule": name, "dns": {"name": name}, "ports": [tcp(443)]} for name in names])
         to.write(compile_rules(rules, world(), to.known_names(POLICY, hosts(rules))))
-        kept = {key: maps.value_of(value) for key, value in to.maps["names"].items()}
+        kept = {key: maps.name_index(value) for key, value in to.maps["names"].items()}
         return {name: kept[maps.name(POLICY, name)] for name in names}
 
     assert write(enforcer, "a.test", "b.test", "*.c.test") == {"a.test": 0, "b.test": 1, "*.c.test": 2}
     again = Enforcer(compiled, pins / "nucleo")
-    assert write(again, "new.test", "*.c.test", "b.test") == {"b.test": 1, "*.c.test": 2, "new.test": 3}
+    assert write(again, "new.test", "*.c.test", "b.test") == {"b.test": 1, "*.c.test": 2, "new.test": 0}
     assert write(again, "b.test", "a.test")["b.test"] == 1
 
 
