@@ -323,7 +323,8 @@ static __always_inline int ask(struct bpf_sock_addr *context, struct address rem
   __u8 protocol = context->protocol;
   if (is_loopback(&remote))
     return protocol == IPPROTO_TCP && port == bpf_htons(ATTACHED_PORT) ? EPERM_NOW : GO_ON;
-  if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
+  /* No address is this machine's own. getaddrinfo() connects to it to sort what it has found. */
+  if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) || is_unspecified(&remote))
     return GO_ON;
   __u32 id = pod->policy, number = pod->number;
   struct policy *policy = bpf_map_lookup_elem(&policies, &id);

@@ -131,6 +131,15 @@ def test_udp_too(enforcer: Enforcer, client: Pod, server: Pod) -> None:
     assert found == ["hello", EPERM]
 
 
+def test_no_address_is_the_pods_own_business(enforcer: Enforcer, client: Pod) -> None:
+    """getaddrinfo() connects to it for whoever listens everywhere: that is no denied flow."""
+    put(enforcer, client, network(egress=[]))
+    connect = "import socket\nfor kind, to in ((socket.AF_INET, '0.0.0.0'), (socket.AF_INET6, '::')):\n"
+    connect += "    socket.socket(kind, socket.SOCK_DGRAM).connect((to, 8080))\nprint('both')"
+    assert client.python(connect) == "both\n"
+    assert not list(enforcer.maps["records"].keys())
+
+
 def test_who_may_come_in(enforcer: Enforcer, client: Pod, server: Pod) -> None:
     inbound = [{"rule": "r", "cidr": {"block": f"{client.address}/32"}, "ports": [tcp(80)]}]
     put(enforcer, server, network(ingress=inbound))
