@@ -1,5 +1,6 @@
 """What every object of the rules has in common."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from nucleo_cli.domain import labels
@@ -25,3 +26,11 @@ def manifest(app: App, api_version: str, kind: str, spec: Json) -> Json:
         },
         "spec": spec,
     }
+
+
+def where(found: Mapping[str, Any]) -> str:
+    """The path of such an object in the API; one for an address of its own belongs to no namespace."""
+    kind, metadata = found["kind"].lower(), found["metadata"]
+    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+    within = ("namespaces", metadata["namespace"]) if "namespace" in metadata else ()
+    return "/".join(("/apis", found["apiVersion"], *within, plural, metadata["name"]))

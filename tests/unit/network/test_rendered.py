@@ -17,6 +17,7 @@ from nucleo_cli.domain.release import Facts
 from nucleo_cli.domain.settings import BackEnd, Settings
 from nucleo_cli.errors import ConfigInvalid
 from nucleo_cli.network.cilium import cilium_policies
+from nucleo_cli.network.manifest import where
 from nucleo_cli.network.policies import network_policies
 from nucleo_cli.network.rendered import Rendered, rendered
 from nucleo_cli.network.resource import app_network, hold
@@ -174,6 +175,20 @@ def test_an_address_of_ones_own_on_cilium() -> None:
             },
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("back_end", "network", "path"),
+    [
+        ("networkpolicy", CLOSED, "networking.k8s.io/v1/namespaces/shop/networkpolicies/shop"),
+        ("agent", CLOSED, "nucleo.io/v1alpha1/namespaces/shop/appnetworks/shop"),
+        ("cilium", CLOSED, "cilium.io/v2/namespaces/shop/ciliumnetworkpolicies/shop"),
+        ("cilium", Network(egress_ip="203.0.113.7"), "cilium.io/v2/ciliumegressgatewaypolicies/shop.shop"),
+    ],
+)
+def test_where_the_api_has_it(back_end: BackEnd, network: Network, path: str) -> None:
+    (found,) = rendered(shop(network), cluster(back_end)).objects
+    assert where(found) == f"/apis/{path}"
 
 
 def test_no_more_ports_to_an_entry_than_cilium_takes() -> None:
