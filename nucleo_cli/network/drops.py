@@ -1,10 +1,11 @@
 """What rules would do to flows that were seen: the question that is asked before they are in force. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address, ip_network
 
 from nucleo_cli.domain.app import App
 from nucleo_cli.domain.flows import Flow
+from nucleo_cli.domain.labels import APP
 from nucleo_cli.domain.network import (
     AppPeer,
     CidrPeer,
@@ -31,8 +32,12 @@ from nucleo_cli.network.allowed import (
 _API = "default/kubernetes"
 
 
-def dropped(app: App, settings: Settings, flows: Iterable[Flow]) -> Iterator[Flow]:
-    """The flows that passed, and that the app's rules would not let pass."""
+def dropped(app: App, settings: Settings, flows: Iterable[Flow], behind: Mapping[str, str] = {}) -> Iterator[Flow]:
+    """The flows that passed, and that the app's rules would not let pass.
+
+    `behind` are the apps behind Services that rules name, both as NAMESPACE/NAME. Of other pods behind one only their
+    namespace is known: those in the Service's own count as allowed.
+    """
     for flow in flows:
         direction: Direction = "from" if flow.direction == "in" else "to"
         rules = allowed(app, settings, direction)
@@ -40,12 +45,12 @@ def dropped(app: App, settings: Settings, flows: Iterable[Flow]) -> Iterator[Flo
             continue
         if direction == "from":
             rules += requests(app)
-        if not any(_fits(each.peer, each.ports, flow, app) for each in rules):
+        if not any(_fits(each.peer, each.ports, flow, app, behind) for each in rules):
             yield flow
 
 
-def _fits(peer: object, ports: tuple[PortRange, ...], flow: Flow, app: App) -> bool:
-    return _is(peer, flow, app) and (not ports or any(_has(each, flow, peer) for each in ports))
+def _fits(peer: object, ports: tuple[PortRange, ...], flow: Flow, app: App, behind: Mapping[str, str]) -> bool:
+    return _is(peer, flow, app, behind) and (not ports or any(_has(each, flow, peer) for each in ports))
 
 
 def _has(ports: PortRange, flow: Flow, peer: object) -> bool:
@@ -54,16 +59,17 @@ def _has(ports: PortRange, flow: Flow, peer: object) -> bool:
     return ports.protocol == flow.protocol and ports.first <= port <= ports.last
 
 
-def _is(peer: object, flow: Flow, app: App) -> bool:
+def _is(peer: object, flow: Flow, app: App, behind: Mapping[str, str]) -> bool:
     match peer:
         case AppPeer():
             pods = app_pods(peer, app)
             return flow.kind == "app" and flow.peer == f"{pods.namespace}/{peer.name}"
-        case PodsPeer(namespace, _):
-            return flow.kind in ("app", "service", "pod") and flow.peer.startswith(f"{namespace}/")
+        case PodsPeer(namespace, labels):
+            return _is_pod(namespace, labels.get(APP), flow)
         case ServicePeer(name, namespace):
-            # The pods behind it may be told by the name of their app.
-            return flow.peer == f"{namespace or app.namespace}/{name}" or flow.kind == "app"
+            service = f"{namespace or app.namespace}/{name}"
+            in_its_namespace = flow.kind == "pod" and flow.peer.startswith(f"{namespace or app.namespace}/")
+            return flow.peer in (service, behind.get(service)) or in_its_namespace
         case CidrPeer(block, excluded):
             return _in(flow.address, block) and not any(_in(flow.address, each) for each in excluded)
         case InternetPeer():
@@ -82,6 +88,12 @@ def _is(peer: object, flow: Flow, app: App) -> bool:
             return True
         case _:
             raise AssertionError(peer)
+
+
+def _is_pod(namespace: str, of_app: str | None, flow: Flow) -> bool:
+    if of_app:
+        return flow.kind == "app" and flow.peer == f"{namespace}/{of_app}"
+    return flow.kind in ("app", "service", "pod") and flow.peer.startswith(f"{namespace}/")
 
 
 def _in(address: str, block: str) -> bool:

@@ -1,6 +1,6 @@
 """Connections that show whether the rules are in force: some that they allow, and some that they do not. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nucleo_cli.domain.app import App
@@ -44,15 +44,19 @@ class Untried:
     why: str
 
 
-def trials(app: App, settings: Settings, places: Sequence[Place]) -> list[Trial]:
-    """What to try of the connections that go out; nothing where that direction is open."""
+def trials(app: App, settings: Settings, places: Sequence[Place], behind: Mapping[str, str] = {}) -> list[Trial]:
+    """What to try of the connections that go out; nothing where that direction is open.
+
+    `behind` are the apps behind Services, as for `dropped`.
+    """
     rules = allowed(app, settings, "to")
     if rules is None:
         return []
     found = [trial for rule in rules for trial in _allowed(rule, app, places)]
     if app.network.mode == "audit":  # all else is open, as it says
         return found
-    return [*found, *(each for each in _denied(app, settings, places) if (each.host, each.port) not in _known(found))]
+    others = _denied(app, settings, places, behind)
+    return [*found, *(each for each in others if (each.host, each.port) not in _known(found))]
 
 
 def untried(app: App, settings: Settings, places: Sequence[Place]) -> list[Untried]:
@@ -98,7 +102,7 @@ def _allowed(rule: Allowed, app: App, places: Sequence[Place]) -> Iterator[Trial
             return
 
 
-def _denied(app: App, settings: Settings, places: Sequence[Place]) -> Iterator[Trial]:
+def _denied(app: App, settings: Settings, places: Sequence[Place], behind: Mapping[str, str]) -> Iterator[Trial]:
     """An address that nobody has, the API server, and some other apps: where no rule leads to them."""
     samples = [("address", _NOWHERE, _NOWHERE, 9), ("service", "default/kubernetes", _API, 443)]
     others: dict[tuple[str, str], Place] = {}
@@ -109,7 +113,7 @@ def _denied(app: App, settings: Settings, places: Sequence[Place]) -> Iterator[T
     for kind, peer, host, port in samples:
         address = _NOWHERE if host == _API else host
         flow = Flow("", "out", kind, peer, address, port, port, "TCP", "allowed", "", 0, 0, 1, 0, 0, 0, 0, 0, 0, None)
-        if list(dropped(app, settings, [flow])):
+        if list(dropped(app, settings, [flow], behind)):
             yield Trial(host, port, False, f"no rule allows {app.name} to {peer}:{port}")
 
 

@@ -6,12 +6,16 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.app import App
+from nucleo_cli.domain.documents import part
 from nucleo_cli.domain.events import Warned, Work
 from nucleo_cli.domain.flows import Flow
+from nucleo_cli.domain.labels import APP
+from nucleo_cli.domain.network import ServicePeer
 from nucleo_cli.domain.release import Revision
 from nucleo_cli.domain.settings import Settings
-from nucleo_cli.errors import DropsFound, NotFound, NucleoError
+from nucleo_cli.errors import DropsFound, NotAllowed, NotFound, NucleoError
 from nucleo_cli.network.drops import dropped
 from nucleo_cli.network.learn import rule_for
 from nucleo_cli.network.rendered import rendered
@@ -40,8 +44,23 @@ def check_drops(cluster: Cluster, app: App, settings: Settings, current: Revisio
     except NucleoError as error:
         yield Warned(f"what the new network rules would drop is not known: {error.message}", error.hint)
         return
-    if found := list(dropped(app, settings, seen)):
+    if found := list(dropped(app, settings, seen, apps_behind(cluster, app))):
         raise _refused(app, found)
+
+
+def apps_behind(cluster: Cluster, app: App) -> dict[str, str]:
+    """The apps behind the Services that the app's rules name, both as NAMESPACE/NAME."""
+    found: dict[str, str] = {}
+    for rule in app.network.outbound or ():
+        if isinstance(rule.peer, ServicePeer):
+            namespace = rule.peer.namespace or app.namespace
+            try:
+                service = cluster.get(path("v1", "services", namespace, rule.peer.name))
+            except (NotFound, NotAllowed):
+                continue
+            if behind := part(service, "spec", "selector").get(APP):
+                found[f"{namespace}/{rule.peer.name}"] = f"{namespace}/{behind}"
+    return found
 
 
 def _objects(current: Revision) -> Any:

@@ -13,6 +13,7 @@ from nucleo_cli.domain.documents import Json, labels, part, parts
 from nucleo_cli.domain.labels import APP
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.network.trials import Place, Trial, Untried, trials, untried
+from nucleo_cli.workflows.drops import apps_behind
 from nucleo_cli.workflows.running import choose_pod, own_container
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def try_rules(cluster: Cluster, app: App, settings: Settings) -> tuple[list[Trie
     The second list is what there was nobody to try it with.
     """
     places = _places(cluster)
-    wanted, left_out = trials(app, settings, places), untried(app, settings, places)
+    wanted = trials(app, settings, places, apps_behind(cluster, app))
+    left_out = untried(app, settings, places)
     if not wanted:
         return [], left_out
     pod = choose_pod(cluster, app.target)

@@ -67,3 +67,19 @@ def test_what_would_pass(tmp_path: Path, rules: str, said: dict[str, Any]) -> No
 )
 def test_what_would_be_dropped(tmp_path: Path, rules: str, said: dict[str, Any]) -> None:
     assert drops(tmp_path, rules, **said)
+
+
+@pytest.mark.parametrize(
+    ("said", "drops"),
+    [
+        ({"kind": "app", "peer": "shop/postgres", "port": 5432}, False),
+        ({"kind": "app", "peer": "shop/other", "port": 5432}, True),
+        ({"kind": "app", "peer": "shop/postgres", "port": 80}, True),
+        ({"kind": "pod", "peer": "shop/db-0", "port": 5432}, False),
+        ({"kind": "pod", "peer": "other/db-0", "port": 5432}, True),
+    ],
+)
+def test_whom_a_rule_for_a_service_leads_to(tmp_path: Path, said: dict[str, Any], drops: bool) -> None:
+    (tmp_path / "nucleo.yml").write_text('name: shop\nplatform: python\nnetwork: {to: ["service:db:5432"]}\n')
+    seen = [flow(**{"verdict": "allowed", **said})]
+    assert bool(list(dropped(load(tmp_path, None), SETTINGS, seen, {"shop/db": "shop/postgres"}))) == drops
