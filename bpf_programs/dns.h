@@ -1,16 +1,19 @@
 /* Resolvers' answers, read in the kernel: a connection that follows at once finds its address allowed, and names are
- * learned while the agent is away. RFC 1035, section 4. UDP alone; at most 64 answers, names of at most 32 labels.
+ * learned while the agent is away. RFC 1035, section 4.
+ *
+ * Limits: 64 answers, names of 32 labels, 4,095 bytes of a message. Over TCP, messages that begin in the segment they are
+ * read in; of one that goes on in the next segment, the answers of the first.
  */
 #pragma once
 
 #include "maps.h"
 
 #define DNS_PORT 53
-#define MESSAGE_MASK 2047
+#define MESSAGE_MASK 4095
 #define HEADER_BYTES 12
 #define LABELS 32
 #define ANSWERS 64
-#define NAME_BYTES 255
+#define STREAMED 4 /* messages of a segment that are read */
 #define TYPE_A 1
 #define TYPE_AAAA 28
 #define CLASS_IN 1
@@ -43,6 +46,15 @@ struct {
   __type(value, struct reading);
 } readings SEC(".maps");
 
+/* Where a message is in a packet, and who speaks with a resolver. */
+struct dialogue {
+  __u32 offset;
+  __u32 policy;
+  __u32 pod;
+  __u32 local_port;
+  __u32 leaves;
+};
+
 /* What bpf_loop passes on has to be on the stack. */
 struct loop {
   struct reading *reading;
@@ -64,11 +76,18 @@ static __always_inline __u64 *word_of(struct reading *reading, __u32 offset) {
   return &reading->starts[offset >> 6 & 3];
 }
 
-static __always_inline void find_name(struct reading *reading, __u32 wildcard) {
-  struct name_key key = {.policy = reading->policy, .wildcard = wildcard, .hash = reading->hash};
-  __u32 *index = bpf_map_lookup_elem(&names, &key);
-  if (index && *index < NAMES_PER_POLICY)
-    reading->mask |= 1ULL << *index;
+/* Which name of the policy the question's name is from `offset` on. Any hash can be made to be another's: the name itself
+ * is compared.
+ */
+static __always_inline void find_name(struct reading *reading, __u32 offset) {
+  struct name_key key = {.policy = reading->policy, .wildcard = offset != 0, .hash = reading->hash};
+  struct name *name = bpf_map_lookup_elem(&names, &key);
+  if (!name || name->index >= NAMES_PER_POLICY || name->length != reading->end - HEADER_BYTES - offset)
+    return;
+  for (__u32 i = 0; i < NAME_BYTES && i < name->length; i++)
+    if (name->wire[i] != byte_at(reading, HEADER_BYTES + offset + i))
+      return;
+  reading->mask |= 1ULL << name->index;
 }
 
 /* One byte of the question's name, from its last to its first: so each of its ends has a hash of its own on the way. */
@@ -78,9 +97,10 @@ static long hash_byte(__u32 i, struct loop *loop) {
   __u8 byte = byte_at(reading, HEADER_BYTES + offset);
   if (byte >= 'A' && byte <= 'Z')
     byte += 'a' - 'A';
+  reading->message[(HEADER_BYTES + offset) & MESSAGE_MASK] = byte;
   reading->hash = (reading->hash ^ byte) * 0x100000001b3ULL;
   if (*word_of(reading, offset) >> (offset & 63) & 1)
-    find_name(reading, offset != 0);
+    find_name(reading, offset);
   return 0;
 }
 
@@ -174,49 +194,80 @@ static long read_answer(__u32 i, struct loop *loop) {
   return 0;
 }
 
-static __always_inline struct reading *read_message(struct __sk_buff *skb, __u32 offset, __u32 policy) {
-  __u32 zero = 0, length = skb->len - offset;
+static __always_inline struct reading *read_message(struct __sk_buff *skb, const struct dialogue *dialogue) {
+  __u32 zero = 0, offset = dialogue->offset, length = skb->len - offset;
   struct reading *reading = bpf_map_lookup_elem(&readings, &zero);
   if (!reading || offset > skb->len)
     return 0;
-  if (length > ANSWER_BYTES)
-    length = ANSWER_BYTES;
+  if (length > MESSAGE_MASK)
+    length = MESSAGE_MASK;
   asm volatile("" : "+r"(length)); /* so that the verifier sees both bounds */
-  if (length < HEADER_BYTES || length > ANSWER_BYTES || bpf_skb_load_bytes(skb, offset, reading->message, length))
+  if (length < HEADER_BYTES || length > MESSAGE_MASK || bpf_skb_load_bytes(skb, offset, reading->message, length))
     return 0;
   reading->length = length;
-  reading->policy = policy;
+  reading->policy = dialogue->policy;
   reading->now = bpf_ktime_get_ns();
   return reading;
 }
 
-/* A question leaves: only its answer will be believed. */
-__attribute__((noinline)) int note_question(struct __sk_buff *skb, __u32 offset, __u32 policy, __u32 pod, __u32 port) {
-  struct reading *reading = read_message(skb, offset, policy);
-  if (!reading || byte_at(reading, 2) & 0x80 || !read_question(reading))
+/* A question leaves: only its answer will be believed. Whether it is one. */
+static __always_inline int note_question(struct reading *reading, struct asked_key *key) {
+  if (byte_at(reading, 2) & 0x80 || !read_question(reading))
     return 0;
-  struct asked_key key = {.pod = pod, .local_port = port, .id = short_at(reading, 0)};
   __u64 hash = reading->hash;
-  return bpf_map_update_elem(&asked, &key, &hash, BPF_ANY);
+  bpf_map_update_elem(&asked, key, &hash, BPF_ANY);
+  return 1;
 }
 
-/* An answer arrives, of a resolver that the rules allow. */
-__attribute__((noinline)) int read_reply(struct __sk_buff *skb, __u32 offset, __u32 policy, __u32 pod, __u32 port) {
-  struct reading *reading = read_message(skb, offset, policy);
-  if (!reading || !(byte_at(reading, 2) & 0x80) || byte_at(reading, 3) & 0x0f || !read_question(reading))
+/* An answer arrives, of a resolver that the rules allow. Whether it is one to a question. */
+static __always_inline int read_reply(struct reading *reading, struct asked_key *key) {
+  if (!(byte_at(reading, 2) & 0x80) || !read_question(reading))
     return 0;
-  struct asked_key key = {.pod = pod, .local_port = port, .id = short_at(reading, 0)};
-  __u64 *hash = bpf_map_lookup_elem(&asked, &key);
+  __u64 *hash = bpf_map_lookup_elem(&asked, key);
   if (!hash || *hash != reading->hash)
     return 0;
-  bpf_map_delete_elem(&asked, &key);
+  bpf_map_delete_elem(&asked, key);
+  if (byte_at(reading, 3) & 0x0f) /* an error: no such name, for one */
+    return 1;
   __u32 answers = short_at(reading, 6);
   struct loop loop = {.reading = reading};
   if (reading->mask)
     bpf_loop(answers < ANSWERS ? answers : ANSWERS, read_answer, &loop, 0);
   reading->kind = EVENT_ANSWER;
-  reading->pod = pod;
+  reading->pod = key->pod;
   if (bpf_ringbuf_output(&events, reading, sizeof(struct answer_event), 0))
     count(LOST_EVENTS);
+  return 1;
+}
+
+/* A message of a dialogue with a resolver. Whether it was one. */
+__attribute__((noinline)) int watch_message(struct __sk_buff *skb, const struct dialogue *dialogue) {
+  if (!dialogue)
+    return 0;
+  struct reading *reading = read_message(skb, dialogue);
+  if (!reading)
+    return 0;
+  struct asked_key key = {.pod = dialogue->pod, .local_port = dialogue->local_port, .id = short_at(reading, 0)};
+  return dialogue->leaves ? note_question(reading, &key) : read_reply(reading, &key);
+}
+
+/* The same of a TCP segment (RFC 1035, 4.2.2): each message is behind its length, which may have come alone before. */
+__attribute__((noinline)) int watch_stream(struct __sk_buff *skb, const struct dialogue *dialogue) {
+  if (!dialogue)
+    return 0;
+  struct dialogue one = *dialogue;
+  for (int i = 0; i < STREAMED; i++) {
+    __u8 length[2];
+    if (bpf_skb_load_bytes(skb, one.offset, length, sizeof(length)))
+      return 0;
+    __u32 begin = one.offset;
+    one.offset = begin + 2;
+    if (!watch_message(skb, &one) && i == 0) {
+      one.offset = begin;
+      watch_message(skb, &one);
+      return 0;
+    }
+    one.offset = begin + 2 + (length[0] << 8 | length[1]);
+  }
   return 0;
 }

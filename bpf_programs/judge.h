@@ -97,6 +97,13 @@ static __always_inline int is_loopback(const struct address *address) {
   return low == bpf_cpu_to_be64(1) || (bytes[8] == 0 && bytes[9] == 0 && bytes[10] == 0xff && bytes[11] == 0xff && bytes[12] == 127);
 }
 
+static __always_inline int is_unspecified(const struct address *address) {
+  __u64 high, low;
+  __builtin_memcpy(&high, address->bytes, 8);
+  __builtin_memcpy(&low, address->bytes + 8, 8);
+  return high == 0 && (low == 0 || low == bpf_cpu_to_be64(0xffff00000000ULL));
+}
+
 /* Tell of a record that was not there before. */
 static __always_inline void tell(const struct record_key *key) {
   struct record_event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);

@@ -34,6 +34,7 @@
 
 /* Of rules that name hosts, the mask of `learned` has one bit for each. */
 #define NAMES_PER_POLICY 64
+#define NAME_BYTES 255
 
 struct address {
   __u8 bytes[16];
@@ -112,6 +113,13 @@ struct name_key {
   __u32 policy;
   __u32 wildcard; /* 1: the hash is of what follows the first label or labels */
   __u64 hash;
+};
+
+/* As it is in a message (RFC 1035, 3.1), in small letters and without the root. */
+struct name {
+  __u32 index;
+  __u32 length;
+  __u8 wire[NAME_BYTES + 1];
 };
 
 struct learned_key {
@@ -218,7 +226,7 @@ struct {
   __uint(max_entries, 16384);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, struct name_key);
-  __type(value, __u32); /* the index of the name */
+  __type(value, struct name);
 } names SEC(".maps");
 
 struct {

@@ -54,7 +54,6 @@ struct packet {
   __u8 kind;
   __u8 begins; /* a packet that only the one who opens a connection sends */
   __u8 ends;
-  __u8 resolver; /* 1: UDP */
 };
 
 static __always_inline int load(struct __sk_buff *skb, __u32 offset, void *to, __u32 size) {
@@ -139,15 +138,16 @@ static __always_inline void read_transport(struct __sk_buff *skb, __u32 offset, 
   packet->kind = KIND_FLOW;
   if (packet->protocol == IPPROTO_TCP) {
     read_ports(skb, offset, packet);
-    __u8 flags[1];
+    __u8 flags[2];
     if (inner)
       return;
-    if (load(skb, offset + 13, flags, 1)) {
+    if (load(skb, offset + 12, flags, sizeof(flags))) {
       packet->kind = KIND_BROKEN;
       return;
     }
-    packet->begins = (flags[0] & 0x12) == 0x02; /* SYN without ACK */
-    packet->ends = (flags[0] & 0x05) != 0;      /* FIN or RST */
+    packet->payload = offset + (flags[0] >> 4) * 4;
+    packet->begins = (flags[1] & 0x12) == 0x02; /* SYN without ACK */
+    packet->ends = (flags[1] & 0x05) != 0;      /* FIN or RST */
   } else if (packet->protocol == IPPROTO_UDP) {
     read_ports(skb, offset, packet);
     packet->payload = offset + 8;
@@ -299,11 +299,13 @@ static __always_inline int filter(struct __sk_buff *skb, __u8 direction) {
   keep(&record, now, begins, leaves, skb->len);
   if (judged.verdict == VERDICT_DENIED)
     return DROP;
-  if (packet.protocol == IPPROTO_UDP && asked == DIRECTION_OUT && key.remote_port == bpf_htons(DNS_PORT)) {
-    if (leaves)
-      note_question(skb, packet.payload, id, number, key.local_port);
-    else
-      read_reply(skb, packet.payload, id, number, key.local_port);
+  if (asked == DIRECTION_OUT && key.remote_port == bpf_htons(DNS_PORT)) {
+    struct dialogue dialogue = {.offset = packet.payload, .policy = id, .pod = number, .local_port = key.local_port,
+                                .leaves = leaves};
+    if (packet.protocol == IPPROTO_UDP)
+      watch_message(skb, &dialogue);
+    else if (packet.protocol == IPPROTO_TCP)
+      watch_stream(skb, &dialogue);
   }
   return PASS;
 }
@@ -321,7 +323,8 @@ static __always_inline int ask(struct bpf_sock_addr *context, struct address rem
   __u8 protocol = context->protocol;
   if (is_loopback(&remote))
     return protocol == IPPROTO_TCP && port == bpf_htons(ATTACHED_PORT) ? EPERM_NOW : GO_ON;
-  if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
+  /* No address is this machine's own. getaddrinfo() connects to it to sort what it has found. */
+  if ((protocol != IPPROTO_TCP && protocol != IPPROTO_UDP) || is_unspecified(&remote))
     return GO_ON;
   __u32 id = pod->policy, number = pod->number;
   struct policy *policy = bpf_map_lookup_elem(&policies, &id);

@@ -67,7 +67,7 @@ class Enforcer:
         if policy in self._done:
             return self._done[policy].names
         kept = {
-            name: maps.value_of(index) for name, index in self.maps["names"].items() if maps.policy_of(name) == policy
+            name: maps.name_index(value) for name, value in self.maps["names"].items() if maps.policy_of(name) == policy
         }
         names = [""] * (max(kept.values(), default=-1) + 1)
         for name in wanted:
@@ -88,10 +88,7 @@ class Enforcer:
             self.maps["ports"][key] = value
         for key, value in wanted.name_ports.items():
             self.maps["name_ports"][key] = value
-        for index, name in enumerate(wanted.names):
-            if not name:
-                continue
-            self.maps["names"][maps.name(wanted.policy, name)] = maps.number(index)
+        self._write_names(wanted)
         for key, value in wanted.peers.items():
             self.maps["peers"][key] = value
         self._drop("peers", wanted.policy, wanted.peers)
@@ -102,6 +99,25 @@ class Enforcer:
         self.maps["policies"][key] = maps.policy(generation + 1, wanted.flags, wanted.rate, wanted.burst)
         self._done[wanted.policy] = wanted
         return True
+
+    def _write_names(self, wanted: Maps) -> None:
+        """A place that another host gets has none of the first one's addresses any more."""
+        named = {
+            maps.name(wanted.policy, name): maps.name_value(index, name)
+            for index, name in enumerate(wanted.names)
+            if name
+        }
+        left = 0
+        for key, value in list(self.maps["names"].items()):
+            if maps.policy_of(key) == wanted.policy and named.get(key) != value:
+                self.maps["names"].delete(key)
+                left |= 1 << maps.name_index(value)
+        if left:
+            for key, value in list(self.maps["learned"].items()):
+                if maps.policy_of(key) == wanted.policy:
+                    self.maps["learned"][key] = maps.without_names(value, left)
+        for key, value in named.items():
+            self.maps["names"][key] = value
 
     def forget(self, policy: int) -> None:
         """The policy's rules are gone, and its pods with them."""

@@ -20,7 +20,9 @@ _POLICY = struct.Struct("=IIQQ")
 _POD = struct.Struct("=IIIIQQ")
 _PEER = struct.Struct("=III16s")
 _PORT = struct.Struct("=IIBx2s")
-_NAME = struct.Struct("=IIQ")
+_NAME_KEY = struct.Struct("=IIQ")
+_NAME = struct.Struct("=II256s")
+_LEARNED = struct.Struct("=QQ")
 _PAIR = struct.Struct("=II")
 _NUMBER = struct.Struct("=I")
 _OWN = struct.Struct("=I16s")
@@ -165,20 +167,36 @@ def port_keys(of: int, protocol: int | None, first: int = 0, last: int = 65535) 
 def name(of: int, text: str) -> bytes:
     """The key of a host name, or of all names below one ("*.example.com")."""
     wildcard = text.startswith("*.")
-    return _NAME.pack(of, wildcard, name_hash(text.removeprefix("*.")))
+    return _NAME_KEY.pack(of, wildcard, _hashed(_wire(text)))
 
 
-def name_hash(text: str) -> int:
-    """FNV-1a over the name as it is in a message (RFC 1035, 3.1), from its last byte to its first, without the root."""
-    wire = b"".join(bytes([len(label)]) + label for label in text.lower().rstrip(".").encode("ascii").split(b"."))
+def name_value(index: int, text: str) -> bytes:
+    wire = _wire(text)
+    return _NAME.pack(index, len(wire), wire)
+
+
+def without_names(learned: bytes, mask: int) -> bytes:
+    """An address without those of its names whose bits are in the mask."""
+    names, expires = _LEARNED.unpack(learned)
+    return _LEARNED.pack(names & ~mask, expires)
+
+
+def _wire(text: str) -> bytes:
+    """The name as it is in a message (RFC 1035, 3.1), without the root; of a wildcard, what its names end with."""
+    labels = text.removeprefix("*.").lower().rstrip(".").encode("ascii").split(b".")
+    return b"".join(bytes([len(label)]) + label for label in labels)
+
+
+def _hashed(wire: bytes) -> int:
+    """FNV-1a, from the last byte to the first, so that what several names end with has one hash."""
     value = _HASH_START
     for byte in reversed(wire):
         value = ((value ^ byte) * _HASH_PRIME) & _MASK
     return value
 
 
-def value_of(data: bytes) -> int:
-    return _NUMBER.unpack(data)[0]
+def name_index(value: bytes) -> int:
+    return _NUMBER.unpack_from(value)[0]
 
 
 def pair(of: int, index: int) -> bytes:

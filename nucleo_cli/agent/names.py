@@ -92,12 +92,15 @@ def _pod(pod: Json) -> Peer:
 
 
 def _answers(message: bytes) -> tuple[str, list[str]]:
-    """The name that was asked for, and all addresses of the answer."""
+    """The name that was asked for, and the addresses of the answer; those of a long one that were told."""
     asked, at = _name(message, _HEADER_BYTES)
     at += 4
     found: list[str] = []
     for _ in range(int.from_bytes(message[6:8], "big")):
-        _, at = _name(message, at)
+        try:
+            _, at = _name(message, at)
+        except IndexError:
+            break
         kind, size = int.from_bytes(message[at : at + 2], "big"), int.from_bytes(message[at + 8 : at + 10], "big")
         data = message[at + 10 : at + 10 + size]
         at += 10 + size

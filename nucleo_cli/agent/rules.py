@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any, NamedTuple
@@ -83,13 +83,16 @@ def hosts(network: Json) -> list[str]:
 
 
 def compiled(network: Json, world: World, known_names: tuple[str, ...] = ()) -> Maps:
-    """The maps of an AppNetwork. `known_names` keep their index."""
+    """The maps of an AppNetwork. `known_names` keep their index.
+
+    ValueError for what the kernel's maps have no room for.
+    """
     spec, policy = network["spec"], policy_number(*key(network))
     peers: dict[bytes, bytes] = {}
     ports: dict[bytes, bytes] = {}
     name_ports: dict[bytes, bytes] = {}
     rules: list[str] = []
-    names = list(known_names)
+    names = _places(known_names, hosts(network))
     flags = maps.POLICY_AUDIT if spec["mode"] == "Audit" else 0
     for direction, kind, flag in (
         (Direction.OUT, "egress", maps.POLICY_CLOSED_OUT),
@@ -99,22 +102,39 @@ def compiled(network: Json, world: World, known_names: tuple[str, ...] = ()) -> 
             continue
         flags |= flag
         opened: list[Opened] = []
+        named: dict[int, set[Ports]] = defaultdict(set)
         for peer in spec[kind]:
             if peer["rule"] not in rules:
                 rules.append(peer["rule"])
             wanted = _ports(peer, rules.index(peer["rule"]) + 1)
             if "dns" in peer:
-                name = peer["dns"]["name"]
-                if name not in names:
-                    names.append(name)
-                _add_name(name_ports, ports, policy, names.index(name), wanted)
+                named[names.index(peer["dns"]["name"])].update(wanted)
             else:
                 opened += _opened(peer, wanted, world)
         for block, open_ports in by_block(opened).items():
             peers[_peer(policy, direction, block)] = _set(open_ports, ports)
+        for index, open_ports in named.items():
+            name_ports[maps.pair(policy, index)] = _set(open_ports, ports)
     rate = int(spec.get("egressBytesPerSecond", 0))
     burst = max(rate // _BURST_SECONDS, _DEFAULT_BURST) if rate else 0
     return Maps(policy, flags, rate, burst, peers, ports, tuple(names), name_ports, tuple(rules))
+
+
+def _places(known: tuple[str, ...], wanted: list[str]) -> list[str]:
+    """The hosts by their index; "" where there is none any more. New ones take the first free places."""
+    names = [name if name in wanted else "" for name in known]
+    for name in wanted:
+        if name in names:
+            continue
+        if "" in names:
+            names[names.index("")] = name
+        else:
+            names.append(name)
+    if len(names) > maps.NAMES_PER_POLICY:
+        raise ValueError(
+            f"{len(set(wanted))} hosts in one app's rules: at most {maps.NAMES_PER_POLICY} can be enforced"
+        )
+    return names
 
 
 def _opened(peer: Json, ports: tuple[Ports, ...], world: World) -> Iterator[Opened]:
@@ -208,7 +228,7 @@ def _widened(block: Block, length: int) -> Block:
     return Block(block.first >> rest << rest, length)
 
 
-def _set(open_ports: frozenset[Ports], into: dict[bytes, bytes]) -> bytes:
+def _set(open_ports: Set[Ports], into: dict[bytes, bytes]) -> bytes:
     """The number of a set of ports, whose entries are added. A set has the same number wherever it is used, so that a
     block goes from one set to another in one step."""
     ordered = sorted(open_ports, key=lambda each: (each.protocol or 0, each.first, each.last, each.rule))
@@ -217,12 +237,6 @@ def _set(open_ports: frozenset[Ports], into: dict[bytes, bytes]) -> bytes:
         for port in maps.port_keys(number, each.protocol, each.first, each.last):
             into[port] = maps.number(each.rule)
     return maps.number(number)
-
-
-def _add_name(
-    name_ports: dict[bytes, bytes], ports: dict[bytes, bytes], policy: int, index: int, wanted: tuple[Ports, ...]
-) -> None:
-    name_ports[maps.pair(policy, index)] = _set(frozenset(wanted), ports)
 
 
 def _ports(peer: Mapping[str, Any], rule: int) -> tuple[Ports, ...]:

@@ -104,6 +104,9 @@ def flows(
         context.terminal.note("nothing was dropped" if dropped else "nothing was seen")
 
 
+flows.only_looks = True  # type: ignore[attr-defined]
+
+
 def learn(
     context: Context,
     since: Since = None,
@@ -151,12 +154,13 @@ def test(context: Context) -> int | None:
     from nucleo_cli.errors import Exit
     from nucleo_cli.workflows.trials import try_rules
 
-    tried = try_rules(context.cluster, context.app, _settings(context))
+    tried, left_out = try_rules(context.cluster, context.app, _settings(context))
     style = context.terminal.style
     different = [each for each in tried if each.as_expected is False]
     document = {
         "app": context.app.name,
         "trials": [{**asdict(each.trial), "result": each.result, "as_expected": each.as_expected} for each in tried],
+        "untried": [asdict(each) for each in left_out],
     }
     marks = {True: style.green("✓"), False: style.red("✗"), None: style.yellow("?")}
     cells = [(f"{each.trial.host}:{each.trial.port}", each.result, each.trial.why) for each in tried]
@@ -167,6 +171,8 @@ def test(context: Context) -> int | None:
         return "\n".join([f"  {style.dim(first)}", *marked])
 
     context.terminal.show(document, text if tried else "")
+    for each in left_out:
+        context.terminal.note(f'"{each.rule}" was not tried: {each.why}')
     if context.app.network.mode == "audit":
         context.terminal.note("mode is audit: nothing is dropped, and only what rules allow was tried")
     elif not tried:
@@ -202,6 +208,9 @@ def top(context: Context) -> None:
 
     limit = context.options.timeout
     watch(context.terminal, read, 1.0, time.monotonic() + limit if limit else float("inf"))
+
+
+top.only_looks = True  # type: ignore[attr-defined]
 
 
 def _rate_cells(rate: "Rate") -> tuple[str, ...]:

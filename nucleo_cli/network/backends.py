@@ -37,6 +37,8 @@ CAN: Mapping[BackEnd, frozenset[Item]] = {
     "agent": frozenset((*_PLAIN, *_MORE, "audit")),
     "none": frozenset(),
 }
+# bpf_programs/maps.h, NAMES_PER_POLICY.
+AGENT_HOSTS = 64
 NAMES: Mapping[BackEnd, str] = {
     "networkpolicy": "NetworkPolicy",
     "cilium": "Cilium",
@@ -189,6 +191,10 @@ def _together(app: App, settings: Settings) -> Iterator[Problem]:
     if back_end == "cilium" and network.limits.egress and named:
         why = f'Cilium limits no pod whose names it follows, as "{named.text}" needs'
         yield Problem("limits", "egress", why, "leave one of them out; Nucleo's agent could do both", ("agent",))
+    hosts = {each.peer.name for each in network.outbound or () if isinstance(each.peer, DnsPeer)}
+    if back_end == "agent" and named and len(hosts) > AGENT_HOSTS:
+        why = f"{len(hosts)} hosts, and Nucleo's agent follows {AGENT_HOSTS} of an app"
+        yield Problem("to", named.text, why, "dns:*.DOMAIN allows all hosts of a domain", ("cilium",))
     for each in network.http:
         yield from _http(app, settings, each.rule)
     if back_end in ("networkpolicy", "cilium"):

@@ -33,7 +33,7 @@ class Row:
 
 
 def explained(app: App, settings: Settings, back_end: BackEnd) -> tuple[Row, ...]:
-    """A row for each flow that may pass; one for a direction as a whole that is open."""
+    """A row for each flow that may pass; one for a direction as a whole that is open, or that nobody has a rule for."""
     return (*_rows(app, settings, back_end, "from"), *_rows(app, settings, back_end, "to"))
 
 
@@ -46,6 +46,11 @@ def _rows(app: App, settings: Settings, back_end: BackEnd, direction: Direction)
         is_implied = isinstance(each, Implied)
         why = each.why if isinstance(each, Implied) else each.text
         yield Row(direction, _peer(each, app, settings), _ports(each.ports), why, is_implied, back_end)
+    if not app.network.rules(direction) and not (direction == "from" and app.network.http):
+        said = app.network.inbound if direction == "from" else app.network.outbound
+        yield Row(
+            direction, "nobody else", "", "default: deny" if said is None else f"{direction}: []", False, back_end
+        )
     for each in app.network.http if direction == "from" else ():
         ports = f"{_ports(each.rule.ports)}, {_requests(each)}"
         yield Row(direction, _peer(each.rule, app, settings), ports, each.rule.text, False, back_end)

@@ -1,7 +1,9 @@
 """What every object of the rules has in common."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain import labels
 from nucleo_cli.domain.app import App
 
@@ -25,3 +27,10 @@ def manifest(app: App, api_version: str, kind: str, spec: Json) -> Json:
         },
         "spec": spec,
     }
+
+
+def where(found: Mapping[str, Any]) -> str:
+    """The path of such an object in the API."""
+    kind = found["kind"].lower()
+    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+    return path(found["apiVersion"], plural, found["metadata"]["namespace"], found["metadata"]["name"])

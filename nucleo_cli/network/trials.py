@@ -36,6 +36,14 @@ class Trial:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Untried:
+    """A rule that leads to an app, and why there is nobody to connect to."""
+
+    rule: str
+    why: str
+
+
 def trials(app: App, settings: Settings, places: Sequence[Place]) -> list[Trial]:
     """What to try of the connections that go out; nothing where that direction is open."""
     rules = allowed(app, settings, "to")
@@ -47,6 +55,23 @@ def trials(app: App, settings: Settings, places: Sequence[Place]) -> list[Trial]
     return [*found, *(each for each in _denied(app, settings, places) if (each.host, each.port) not in _known(found))]
 
 
+def untried(app: App, settings: Settings, places: Sequence[Place]) -> list[Untried]:
+    """The rules that lead to apps of which nothing runs, or nothing with such a port: they may be written wrongly."""
+    found: list[Untried] = []
+    for rule in allowed(app, settings, "to") or ():
+        if isinstance(rule.peer, AppPeer) and not list(_allowed(rule, app, places)):
+            name = f"{app_pods(rule.peer, app).namespace}/{rule.peer.name}"
+            ports = sorted({each.port for each in _there(rule.peer, app, places)})
+            listens = f"listens on {', '.join(map(str, ports))}" if ports else "has no pod that runs"
+            found.append(Untried(rule.text, f"{name} {listens}"))
+    return found
+
+
+def _there(peer: AppPeer, app: App, places: Sequence[Place]) -> list[Place]:
+    namespace = app_pods(peer, app).namespace
+    return [each for each in places if (each.namespace, each.app) == (namespace, peer.name)]
+
+
 def _known(found: list[Trial]) -> set[tuple[str, int]]:
     return {(each.host, each.port) for each in found}
 
@@ -55,8 +80,7 @@ def _allowed(rule: Allowed, app: App, places: Sequence[Place]) -> Iterator[Trial
     """One connection for a rule; none for blocks of addresses, where nobody may be."""
     match rule.peer:
         case AppPeer():
-            pods = app_pods(rule.peer, app)
-            there = (each for each in places if (each.namespace, each.app) == (pods.namespace, rule.peer.name))
+            there = _there(rule.peer, app, places)
             place = next((each for each in there if _opens(rule.ports, each.port)), None)
             if place is not None:
                 yield Trial(place.address, place.port, True, rule.text)

@@ -36,8 +36,9 @@ _PAUSE_SECONDS = 0.3
 _NODES_SECONDS = 5.0
 _LABELS = {"nucleo.io/component": "agent"}
 _POD_SECURITY = "pod-security.kubernetes.io/enforce"
-# Ring buffers came with 5.8. Before 5.11 a map was locked memory.
-_OLDEST, _UNLOCKED = (5, 8), (5, 11)
+# bpf_loop came with 5.17; Red Hat's 5.14 has it since 9.2.
+_OLDEST = (5, 17)
+_BACKPORTED = ".el9"
 # What runc says of a capability that it does not have itself.
 _NO_CAPABILITY = re.compile(r"unable to apply caps|unknown capability", re.IGNORECASE)
 
@@ -149,16 +150,15 @@ def capabilities_on(nodes: list[Json]) -> list[str]:
     kernels = {
         str(each["metadata"]["name"]): str(part(each, "status", "nodeInfo").get("kernelVersion", "")) for each in nodes
     }
-    if old := {node: kernel for node, kernel in kernels.items() if _version(kernel) < _OLDEST}:
+    if old := {node: kernel for node, kernel in kernels.items() if not _is_new_enough(kernel)}:
         named = ", ".join(f"{node} ({kernel})" for node, kernel in sorted(old.items()))
-        raise NucleoError(f"the agent needs Linux 5.8 or later on every node: {named}")
-    locked = any(_version(kernel) < _UNLOCKED for kernel in kernels.values())
-    return ["BPF", "NET_ADMIN", "PERFMON", *(["SYS_RESOURCE"] if locked else [])]
+        raise NucleoError(f"the agent needs Linux 5.17 or later on every node: {named}")
+    return ["BPF", "NET_ADMIN", "PERFMON"]
 
 
-def _version(kernel: str) -> tuple[int, ...]:
+def _is_new_enough(kernel: str) -> bool:
     found = re.match(r"(\d+)\.(\d+)", kernel)
-    return (int(found[1]), int(found[2])) if found else _UNLOCKED
+    return not found or (int(found[1]), int(found[2])) >= _OLDEST or _BACKPORTED in kernel
 
 
 def _without_bpf(capabilities: list[str]) -> list[str]:

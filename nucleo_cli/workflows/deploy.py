@@ -22,13 +22,14 @@ from nucleo_cli.charts.sysctls import check as check_sysctls
 from nucleo_cli.charts.values import values
 from nucleo_cli.domain.app import App
 from nucleo_cli.domain.build import GitFacts, Image, Plan
-from nucleo_cli.domain.documents import Json, labels
+from nucleo_cli.domain.documents import Json, labels, parts
 from nucleo_cli.domain.events import Notice, PhaseEnded, StepEnded, Warned, Work
 from nucleo_cli.domain.labels import of_app
 from nucleo_cli.domain.release import Facts, Revision
 from nucleo_cli.domain.settings import Settings
-from nucleo_cli.errors import NucleoError
+from nucleo_cli.errors import NotFound, NucleoError
 from nucleo_cli.network.backends import refuse
+from nucleo_cli.network.manifest import where as rule_path
 from nucleo_cli.workflows.answer import first_answer
 from nucleo_cli.workflows.build import step_documents
 from nucleo_cli.workflows.drops import check_drops
@@ -113,7 +114,8 @@ def _deploy(tools: "Tools", app: App, wish: Wish) -> Work[Deployed]:
         current = _unchanged(intent, history, deployments)
         work = Change(tools, app.target, lease, history, wish.timeout)
         where = url(app, intent.settings)
-        if current is not None and all(is_complete(each) for each in deployments):
+        rules_are_there = current is None or _rules_are_there(tools, current)
+        if current is not None and rules_are_there and all(is_complete(each) for each in deployments):
             if not is_healthy(current):
                 mark_healthy(tools.cluster, app.target, current.version)
             yield check.end("nothing changed", skipped=True)
@@ -122,7 +124,10 @@ def _deploy(tools: "Tools", app: App, wish: Wish) -> Work[Deployed]:
                     yield Warned(f"{process} is scaled to 0: nothing serves", f"nucleo scale {process}=1 starts it")
             return Deployed(app, current, where, changed=False)
         yield check.end(_summary(intent))
-        if current is not None:
+        if current is not None and not rules_are_there:
+            gone = f"the network rules of release {current.version} are gone from the cluster"
+            yield Notice(f"{gone}: releasing them again")
+        elif current is not None:
             seen = "is not whole just now" if is_healthy(current) else "was not seen healthy yet"
             yield Notice(f"release {current.version} {seen}: watching it")
             return Deployed(app, (yield from resume(work, current)), where, changed=True)
@@ -192,6 +197,16 @@ def _unchanged(intent: _Intent, history: History, deployments: list[Json]) -> Re
     decided = scales(intent.app, live, current.values)
     as_wanted = all(name in live and each.overrode is None for name, each in decided.items())
     return current if as_wanted else None
+
+
+def _rules_are_there(tools: "Tools", current: Revision) -> bool:
+    """Whether the release's network rules still exist: with the agent, for one, those of all apps are removed."""
+    for each in parts(current.values, "network", "objects"):
+        try:
+            tools.cluster.get(rule_path(each))
+        except NotFound:
+            return False
+    return True
 
 
 def _release(work: Change, intent: _Intent, wish: Wish, live: dict[str, int]) -> Work[Revision]:

@@ -12,7 +12,7 @@ from nucleo_cli.domain.app import App
 from nucleo_cli.domain.documents import Json, labels, part, parts
 from nucleo_cli.domain.labels import APP
 from nucleo_cli.domain.settings import Settings
-from nucleo_cli.network.trials import Place, Trial, trials
+from nucleo_cli.network.trials import Place, Trial, Untried, trials, untried
 from nucleo_cli.workflows.running import choose_pod, own_container
 
 if TYPE_CHECKING:
@@ -42,11 +42,15 @@ class Tried:
     as_expected: bool | None
 
 
-def try_rules(cluster: Cluster, app: App, settings: Settings) -> list[Tried]:
-    """Try what the rules say from inside a running pod of the app. NotFound where none runs."""
-    wanted = trials(app, settings, _places(cluster))
+def try_rules(cluster: Cluster, app: App, settings: Settings) -> tuple[list[Tried], list[Untried]]:
+    """Try what the rules say from inside a running pod of the app; NotFound where none runs.
+
+    The second list is what there was nobody to try it with.
+    """
+    places = _places(cluster)
+    wanted, left_out = trials(app, settings, places), untried(app, settings, places)
     if not wanted:
-        return []
+        return [], left_out
     pod = choose_pod(cluster, app.target)
     words = [word for each in wanted for word in (each.host, str(each.port))]
     query = [("container", own_container(pod)), ("stdout", "true"), ("stderr", "true")]
@@ -55,7 +59,7 @@ def try_rules(cluster: Cluster, app: App, settings: Settings) -> list[Tried]:
     printed = channels.collect(_PATIENCE_SECONDS + len(wanted) * _TRY_SECONDS).get(STDOUT, b"")
     channels.close()
     lines = printed.decode("utf-8", "replace").splitlines()
-    return [_judged(trial, line) for trial, line in zip(wanted, lines, strict=False)]
+    return [_judged(trial, line) for trial, line in zip(wanted, lines, strict=False)], left_out
 
 
 def _judged(trial: Trial, line: str) -> Tried:

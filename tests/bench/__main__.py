@@ -27,6 +27,7 @@ ROWS: dict[str, Callable[[Setting], Iterator[Row | Comparison]]] = {
     "reconnect": logs.reconnecting,
     "up": clusters.up,
     "network": network.pods,
+    "agent": network.agent,
 }
 
 

@@ -14,8 +14,9 @@ from nucleo_cli.agent.maps import Direction
 from nucleo_cli.agent.names import Names
 from nucleo_cli.agent.rules import compiled, policy_number
 from nucleo_cli.agent.world import World
+from tests.bench import apps
 from tests.bench.measure import Budget, MeasureError, Row, Timing
-from tests.bench.setting import Setting
+from tests.bench.setting import APP, Setting
 from tests.contract.network import frames
 from tests.contract.network.pods import Pod, bpf_file_system, cabled, compile_programs
 from tests.unit.agent.worlds import Json, network, tcp
@@ -24,6 +25,9 @@ _BYTES = "8G"
 _REQUESTS = 20_000
 _CONNECTIONS = 20_000
 _PACKETS = 1_000_000
+_RULED = "nucleo-bench-ruled"
+_REST_SECONDS = 60
+_MEBIBYTES = 60
 _PORT = 5201
 _BLOCKS = [f"172.{16 + each // 256}.{each % 256}.0/24" for each in range(499)]
 _ECHO = """
@@ -72,6 +76,44 @@ def pods(setting: Setting) -> Iterator[Row]:
             yield Row(what, ours, beside="nft, the same rules as a set", theirs=nft)
     yield _decisions(setting, programs)
     yield _records(setting, programs)
+
+
+def agent(setting: Setting) -> Iterator[Row]:
+    """What the agent needs when nothing happens: memory with its maps, as the kubelet counts it, and requests."""
+    there = json.loads(setting.nucleo("network", "install", "--json").stdout)["nodes"]
+    setting.cleanup(setting.nucleo, "network", "uninstall", "--confirm", setting.context)
+    text = apps.WEB["nucleo.yml"].replace(f"name: {APP}\n", f"name: {_RULED}\n") + "network: {to: []}\n"
+    setting.deployed(_RULED, {**apps.WEB, "nucleo.yml": text})
+    time.sleep(_REST_SECONDS)
+    before = _requests(setting)
+    time.sleep(_REST_SECONDS)
+    asked = _requests(setting) - before
+    used = max(_working_sets(setting)) / 2**20
+    kept = "kept" if used < _MEBIBYTES else "MISSED"
+    said = [
+        f"{used:.1f} MiB with its maps, of {_MEBIBYTES} ({kept}); {asked} requests of its API in {_REST_SECONDS} s",
+        f"{there} {'node' if there == 1 else 'nodes'}, one app with rules",
+    ]
+    yield Row("the agent at rest", (), findings=said)
+
+
+def _working_sets(setting: Setting) -> Iterator[int]:
+    """Bytes, of the agent's pod on each node (the kubelet's Summary API)."""
+    for node in setting.api.items("/api/v1/nodes"):
+        summary = setting.api.get(f"/api/v1/nodes/{node['metadata']['name']}/proxy/stats/summary")
+        found = [each for each in summary["pods"] if each["podRef"]["name"].startswith("nucleo-agent-")]
+        yield from (each["memory"]["workingSetBytes"] for each in found)
+
+
+def _requests(setting: Setting) -> int:
+    """For AppNetworks: of the collections that the agent follows this is the only one that is its own."""
+    lines = setting.api.text("/metrics").splitlines()
+    counts = [
+        float(each.rpartition(" ")[2])
+        for each in lines
+        if each.startswith("apiserver_request_total{") and 'resource="appnetworks"' in each
+    ]
+    return int(sum(counts))
 
 
 def _in_turn(

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.e2e.api import Api
-from tests.e2e.checker import eventually
+from tests.e2e.checker import ask, eventually
 from tests.e2e.conftest import AppFactory
 from tests.e2e.sample import Sample
 from tests.installed import Nucleo
@@ -20,7 +20,16 @@ try:
 except OSError as error:
     print(error.errno)
 """
+# Sends five megabytes at once.
+FLOOD = """
+import socket, sys
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(4000):
+    out.sendto(bytes(1250), (sys.argv[1], 9999))
+"""
 EPERM = str(errno.EPERM)
+# Python's own, of a connection that nothing answers.
+TIMED_OUT = "None"
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +124,62 @@ def test_audit_lets_pass_and_tells(shop: Sample, users: Sample) -> None:
     rules = shop("network", "explain", "--json").expect(0).json
     assert rules["mode"] == "audit"
     assert {row["back_end"] for row in rules["rules"]} == {"agent"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "opened", "closed"),
+    [
+        pytest.param("app:{namespace}/{name}:8080", {"service", "pod"}, {"api"}, id="app"),
+        pytest.param("service:{namespace}/{name}:8080", {"service", "pod"}, {"api"}, id="service"),
+        pytest.param("cidr:{pod}/32:8080", {"pod"}, {"service", "api"}, id="cidr"),
+        pytest.param("kube-api", {"api"}, {"service", "pod"}, id="kube-api"),
+    ],
+)
+def test_each_kind_of_rule(
+    shop: Sample, users: Sample, api: Api, rule: str, opened: set[str], closed: set[str]
+) -> None:
+    """To another namespace, through a Service, by an address; hosts are in tests/contract/network."""
+    (pod,) = api.items(f"/api/v1/namespaces/{users.namespace}/pods", labelSelector=f"nucleo.io/app={users.name}")
+    service = api.get(f"/api/v1/namespaces/{users.namespace}/services/{users.name}")
+    ways = {
+        "service": (service["spec"]["clusterIP"], "8080"),
+        "pod": (pod["status"]["podIP"], "8080"),
+        "api": ("kubernetes.default.svc", "443"),
+    }
+    text = rule.format(name=users.name, namespace=users.namespace, pod=pod["status"]["podIP"])
+    shop.configure(f'network: {{to: ["{text}"]}}')
+    shop("deploy", "--accept-drops").expect(0)
+
+    def said(way: str) -> str:
+        return shop("exec", "--no-tty", "--", "python3", "-c", CONNECT, *ways[way]).expect(0).stdout.strip()
+
+    expected = {**dict.fromkeys(opened, "open"), **dict.fromkeys(closed, EPERM)}
+    assert {way: said(way) for way in ways} == expected
+
+
+def test_who_may_come_in(shop: Sample, users: Sample) -> None:
+    """The ingress always may, to a port that `ports` gives it; an app whom no rule names hears nothing."""
+    shop.configure("")
+    shop("deploy", "--accept-drops").expect(0)
+    users.configure("network: {from: []}")
+    users("deploy", "--accept-drops").expect(0)
+    assert connect(shop, users) == TIMED_OUT
+    eventually("the ingress is let in", lambda: ask(users.url).good)
+    users.configure(f'network: {{from: ["app:{shop.namespace}/{shop.name}:8080"]}}')
+    users.deploy()
+    assert connect(shop, users) == "open"
+    users.configure("")
+    users("deploy", "--accept-drops").expect(0)
+
+
+def test_what_leaves_too_fast_is_dropped_and_told(shop: Sample, users: Sample, api: Api) -> None:
+    shop.configure("network: {limits: {egress: 1M}}")
+    shop.deploy()
+    (pod,) = api.items(f"/api/v1/namespaces/{users.namespace}/pods", labelSelector=f"nucleo.io/app={users.name}")
+    shop("exec", "--no-tty", "--", "python3", "-c", FLOOD, pod["status"]["podIP"]).expect(0)
+
+    def verdicts() -> set[str]:
+        lines = shop("network", "flows", "--json", "--since", "1m").expect(0).stdout.splitlines()
+        return {each["verdict"] for each in map(json.loads, lines) if each["port"] == 9999 and each["packets_out"]}
+
+    eventually("some of it passed, and some did not", lambda: verdicts() == {"allowed", "limited"}, 20)

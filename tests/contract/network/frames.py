@@ -75,5 +75,10 @@ def answer(name: str, number: int, records: list[tuple[bytes, int, int, bytes]],
     )
 
 
+def streamed(message: bytes) -> bytes:
+    """A message as TCP carries it."""
+    return struct.pack("!H", len(message)) + message
+
+
 def wire(name: str) -> bytes:
     return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"

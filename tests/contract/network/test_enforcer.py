@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,87 @@ def test_udp_too(enforcer: Enforcer, client: Pod, server: Pod) -> None:
     assert found == ["hello", EPERM]
 
 
+# Answers every question for an address with as many as it is told to, but over UDP with none: ask again over TCP.
+RESOLVER = """
+import socket, struct, sys, threading
+count, truncate = int(sys.argv[1]), sys.argv[2] == "tcp"
+
+def answer(message, whole):
+    end = message.index(b"\\0", 12) + 5
+    records = [bytes((10, 99, 0, 2))] + [bytes((198, 51, 100, each)) for each in range(count - 1)]
+    records = records if whole and message[end - 3] == 1 else []
+    flags = 0x8180 if whole else 0x8380
+    head = message[:2] + struct.pack("!HHHHH", flags, 1, len(records), 0, 0)
+    return head + message[12:end] + b"".join(struct.pack("!HHHIH", 0xc00c, 1, 1, 30, 4) + each for each in records)
+
+def stream():
+    listener = socket.create_server(("", 53))
+    while True:
+        one, _ = listener.accept()
+        with one:
+            while head := one.recv(2):
+                said = answer(one.recv(int.from_bytes(head, "big")), True)
+                one.sendall(len(said).to_bytes(2, "big") + said)
+
+threading.Thread(target=stream, daemon=True).start()
+out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+out.bind(("", 53))
+print("ready", flush=True)
+while True:
+    message, sender = out.recvfrom(4096)
+    out.sendto(answer(message, not truncate), sender)
+"""
+
+
+@pytest.fixture
+def resolver_of(client: Pod, server: Pod) -> Iterator[Callable[..., None]]:
+    """Starts a resolver in the server's namespace, which the client asks."""
+    folder = Path("/etc/netns") / client.name
+    folder.mkdir(parents=True)
+
+    def start(*argv: str) -> None:
+        (folder / "resolv.conf").write_text(f"nameserver {server.address}\n")
+        started = server.start("python3", "-u", "-c", RESOLVER, *argv)
+        assert started.stdout is not None
+        assert started.stdout.readline() == "ready\n"
+
+    yield start
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(("count", "transport"), [("1", "udp"), ("64", "udp"), ("64", "tcp")])
+def test_a_host_by_its_name(
+    enforcer: Enforcer,
+    client: Pod,
+    server: Pod,
+    resolver_of: Callable[..., None],
+    count: str,
+    transport: str,
+) -> None:
+    """The C library asks a resolver for both kinds of addresses, and connects at once to what it was told."""
+    resolver_of(count, transport)
+    ports = [{"protocol": protocol, "first": 53, "last": 53} for protocol in ("TCP", "UDP")]
+    dns = {"rule": "dns:api.test:80", "dns": {"name": "api.test"}, "ports": [tcp(80)]}
+    put(enforcer, client, network([{"rule": "r", "cidr": {"block": f"{server.address}/32"}, "ports": ports}, dns]))
+    assert answers(client, f"{server.address}:80") == [EPERM]
+    asked = "import socket; socket.getaddrinfo('other.test', 80)"
+    client.python(asked)
+    assert answers(client, f"{server.address}:80") == [EPERM]
+    connect = "import socket; print(len({each[4] for each in socket.getaddrinfo('api.test', 80)}))"
+    assert client.python(connect) == f"{count}\n"
+    assert answers(client, f"{server.address}:80", f"{server.address}:81") == ["hello", EPERM]
+    assert len(list(enforcer.maps["learned"].keys())) == int(count)
+
+
+def test_no_address_is_the_pods_own_business(enforcer: Enforcer, client: Pod) -> None:
+    """getaddrinfo() connects to it for whoever listens everywhere: that is no denied flow."""
+    put(enforcer, client, network(egress=[]))
+    connect = "import socket\nfor kind, to in ((socket.AF_INET, '0.0.0.0'), (socket.AF_INET6, '::')):\n"
+    connect += "    socket.socket(kind, socket.SOCK_DGRAM).connect((to, 8080))\nprint('both')"
+    assert client.python(connect) == "both\n"
+    assert not list(enforcer.maps["records"].keys())
+
+
 def test_who_may_come_in(enforcer: Enforcer, client: Pod, server: Pod) -> None:
     inbound = [{"rule": "r", "cidr": {"block": f"{client.address}/32"}, "ports": [tcp(80)]}]
     put(enforcer, server, network(ingress=inbound))
@@ -161,6 +243,7 @@ def test_an_app_with_rules_for_both_ways_answers_whom_it_lets_in(enforcer: Enfor
 
 AGENT = """
 import json, sys, time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from nucleo_cli.agent.enforcer import Enforcer, Member
 from nucleo_cli.agent.rules import compiled
@@ -325,12 +408,12 @@ def test_a_host_keeps_its_place_over_a_start(enforcer: Enforcer, compiled: Path,
     def write(to: Enforcer, *names: str) -> dict[str, int]:
         rules = network([{"rule": name, "dns": {"name": name}, "ports": [tcp(443)]} for name in names])
         to.write(compile_rules(rules, world(), to.known_names(POLICY, hosts(rules))))
-        kept = {key: maps.value_of(value) for key, value in to.maps["names"].items()}
+        kept = {key: maps.name_index(value) for key, value in to.maps["names"].items()}
         return {name: kept[maps.name(POLICY, name)] for name in names}
 
     assert write(enforcer, "a.test", "b.test", "*.c.test") == {"a.test": 0, "b.test": 1, "*.c.test": 2}
     again = Enforcer(compiled, pins / "nucleo")
-    assert write(again, "new.test", "*.c.test", "b.test") == {"b.test": 1, "*.c.test": 2, "new.test": 3}
+    assert write(again, "new.test", "*.c.test", "b.test") == {"b.test": 1, "*.c.test": 2, "new.test": 0}
     assert write(again, "b.test", "a.test")["b.test"] == 1
 
 

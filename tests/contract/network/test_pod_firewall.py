@@ -47,7 +47,7 @@ class Firewall:
         self.maps["peers"][maps.peer(POLICY, direction, block)] = self.ports(rule, *ports)
 
     def allow_name(self, name: str, rule: int, index: int, *ports: tuple[int | None, int, int]) -> None:
-        self.maps["names"][maps.name(POLICY, name)] = maps.number(index)
+        self.maps["names"][maps.name(POLICY, name)] = maps.name_value(index, name)
         self.maps["name_ports"][maps.pair(POLICY, index)] = self.ports(rule, *ports)
 
     def out(self, packet: bytes, repeat: int = 1) -> int:
@@ -323,6 +323,20 @@ class TestNames:
         assert asking.into(packet) == 0
         assert not self.connects(asking, "198.51.100.1")
 
+    def test_a_name_with_the_hash_of_another(self, asking: Firewall) -> None:
+        """Such names can be made at will: here the other's key leads to the value of the allowed one."""
+        other = maps.name(POLICY, "www.evil.net")
+        asking.maps["names"][other] = maps.name_value(0, "api.example.com")
+        self.ask(asking, "www.evil.net", [(b"", 1, 30, bytes([198, 51, 100, 1]))])
+        assert not self.connects(asking, "198.51.100.1")
+
+    def test_a_message_of_three_kilobytes(self, asking: Firewall) -> None:
+        many = [(b"", 28, 30, maps.address(f"2001:db8::{each:x}")) for each in range(1, 65)]
+        text = (b"", 16, 30, bytes(1400))
+        self.ask(asking, "api.example.com", [*many[:32], text, *many[32:63]])
+        assert all(self.connects(asking, f"2001:db8::{each:x}") for each in range(1, 64))
+        assert not self.connects(asking, "2001:db8::40")
+
     def test_an_answer_is_believed_once(self, asking: Firewall) -> None:
         self.ask(asking, "api.example.com", [])
         again = frames.answer("api.example.com", 9, [(b"", 1, 30, bytes([198, 51, 100, 1]))])
@@ -342,6 +356,45 @@ class TestNames:
         assert self.connects(asking, "198.51.100.1", 443)
         assert self.connects(asking, "198.51.100.1", 5432)
         assert {key.rule for key in asking.records if key.port in (443, 5432)} == {2, 4}
+
+    def stream(self, firewall: Firewall, out: bytes, into: list[bytes]) -> None:
+        """A question and its answer over TCP, by segments."""
+        firewall.allow(Direction.OUT, f"{self.RESOLVER}/32", 1, (UDP, 53, 53), (TCP, 53, 53))
+        segments = [(0, frames.tcp(5000, 53)), (1, frames.tcp(53, 5000, SYN | ACK)), (0, frames.tcp(5000, 53, ACK))]
+        segments += [(0, frames.tcp(5000, 53, ACK, out)), *((1, frames.tcp(53, 5000, ACK, each)) for each in into)]
+        for comes, segment in segments:
+            if comes:
+                assert firewall.into(ip(self.RESOLVER, POD, TCP, segment)) == 1
+            else:
+                assert firewall.out(ip(POD, self.RESOLVER, TCP, segment)) == 1
+
+    @pytest.mark.parametrize("split", ["at once", "one by one", "lengths apart"])
+    def test_answers_over_tcp(self, asking: Firewall, split: str) -> None:
+        """Of an answer that UDP has no room for; glibc asks for both kinds of addresses in one segment."""
+        name = "api.example.com"
+        questions = frames.streamed(frames.question(name, 9)) + frames.streamed(frames.question(name, 10, 28))
+        many = [(b"", 1, 30, bytes([198, 51, 100, each])) for each in range(64)]
+        answers = [frames.answer(name, 9, many), frames.answer(name, 10, [(b"", 28, 30, maps.address("2001:db8::1"))])]
+        whole = [frames.streamed(each) for each in answers]
+        apart = [part for each in whole for part in (each[:2], each[2:])]
+        self.stream(
+            asking, questions, {"at once": [b"".join(whole)], "one by one": whole, "lengths apart": apart}[split]
+        )
+        assert all(self.connects(asking, f"198.51.100.{each}") for each in range(64))
+        assert self.connects(asking, "2001:db8::1")
+        assert not self.connects(asking, "198.51.100.64")
+
+    def test_of_an_answer_in_two_segments_the_first_is_read(self, asking: Firewall) -> None:
+        many = [(b"", 1, 30, bytes([198, 51, 100, each])) for each in range(64)]
+        message = frames.streamed(frames.answer("api.example.com", 9, many))
+        self.stream(asking, frames.streamed(frames.question("api.example.com", 9)), [message[:500], message[500:]])
+        assert self.connects(asking, "198.51.100.0")
+        assert not self.connects(asking, "198.51.100.63")
+
+    def test_an_answer_over_tcp_to_what_nobody_asked(self, asking: Firewall) -> None:
+        message = frames.streamed(frames.answer("api.example.com", 9, [(b"", 1, 30, bytes([198, 51, 100, 1]))]))
+        self.stream(asking, frames.streamed(frames.question("www.evil.net", 9)), [message])
+        assert not self.connects(asking, "198.51.100.1")
 
     def test_every_answer_is_told(self, asking: Firewall) -> None:
         reply = [(b"", 1, 30, bytes([198, 51, 100, 1]))]

@@ -130,15 +130,35 @@ def test_the_api_server_the_node_and_the_ingress() -> None:
     assert made.flags == maps.POLICY_CLOSED_IN
 
 
+def dns(*hosts: str, ports: tuple[int, ...] = (443,)) -> list[Json]:
+    return [
+        {"rule": f"dns:{host}:{port}", "dns": {"name": host}, "ports": [tcp(port)]} for host in hosts for port in ports
+    ]
+
+
 def test_names_keep_their_index() -> None:
-    one, two = (
-        {"rule": f"dns:{name}:443", "dns": {"name": name}, "ports": [tcp(443)]} for name in ("a.example", "b.example")
-    )
-    first = compiled(network([one, two]), world())
+    first = compiled(network(dns("a.example", "b.example")), world())
     assert first.names == ("a.example", "b.example")
-    second = compiled(network([two]), world(), first.names)
-    assert second.names == first.names
+    second = compiled(network(dns("b.example")), world(), first.names)
+    assert second.names == ("", "b.example")
     assert list(second.name_ports) == [maps.pair(first.policy, 1)]
+    assert compiled(network(dns("c.example", "b.example")), world(), second.names).names == ("c.example", "b.example")
+
+
+def test_two_rules_of_one_host_open_the_ports_of_both() -> None:
+    made = compiled(network(dns("a.example", ports=(443, 8443))), world())
+    ((_, of),) = made.name_ports.items()
+    (both,) = compiled(network([{**dns("a.example")[0], "ports": [tcp(443), tcp(8443)]}]), world()).name_ports
+    assert list(made.name_ports) == [both]
+    opened = {made.rule(int.from_bytes(value, "little")) for key, value in made.ports.items() if maps.set_of(key) == of}
+    assert opened == {"dns:a.example:443", "dns:a.example:8443"}
+
+
+def test_no_more_hosts_than_there_is_room_for() -> None:
+    many = [f"{each}.example" for each in range(maps.NAMES_PER_POLICY)]
+    assert len(compiled(network(dns(*many)), world()).names) == maps.NAMES_PER_POLICY
+    with pytest.raises(ValueError, match="65 hosts in one app's rules: at most 64"):
+        compiled(network(dns(*many, "one-more.example")), world())
 
 
 def test_modes_limits_and_open_directions() -> None:

@@ -221,3 +221,11 @@ def test_the_ingress_is_allowed_only_where_it_is_known(settings: Settings, expec
     app = shop(Network(inbound=()))
     assert [each.rule for each in check(app, settings)] == expected
     assert check(shop(Network(outbound=())), settings) == ()
+
+
+def test_more_hosts_than_the_agent_follows() -> None:
+    hosts = [f"dns:{each}.example:443" for each in range(65)]
+    assert refused(Network(outbound=outbound(*hosts[1:])), "agent") == []
+    assert refused(Network(outbound=outbound(*hosts[1:], "dns:1.example:80")), "agent") == []
+    assert refused(Network(outbound=outbound(*hosts)), "agent") == [("to", "dns:0.example:443")]
+    assert refused(Network(outbound=outbound(*hosts)), "cilium") == []

@@ -49,3 +49,11 @@ def test_every_kind_of_peer_in_words() -> None:
         ("to", "the cluster's API server", "every port", "kube-api", False),
         ("to", "every public address", "53/udp", "internet:53/udp", False),
     ]
+
+
+def test_a_direction_that_nobody_has_a_rule_for() -> None:
+    assert rows(Network(outbound=()))[-1] == ("to", "nobody else", "", "to: []", False)
+    assert [each[:2] for each in rows(Network(default="deny")) if each[3] == "default: deny"] == [
+        ("from", "nobody else"),
+        ("to", "nobody else"),
+    ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nucleo_cli.config import load
 from nucleo_cli.domain.settings import Settings
-from nucleo_cli.network.trials import Place, Trial, trials
+from nucleo_cli.network.trials import Place, Trial, Untried, trials, untried
 
 SETTINGS = Settings(network="agent")
 PLACES = [
@@ -48,3 +48,13 @@ def test_what_is_only_watched_is_open(tmp_path: Path) -> None:
 def test_names_and_ports_that_say_too_little_are_not_tried(tmp_path: Path) -> None:
     found = tried(tmp_path, 'to: ["dns:*.example.com:443", "app:users:9", "cidr:10.0.0.0/8", "service:db"]')
     assert not any(each.expected for each in found)
+
+
+def test_rules_that_lead_to_nobody_are_named(tmp_path: Path) -> None:
+    (tmp_path / "nucleo.yml").write_text(
+        'name: shop\nplatform: python\nnetwork: {to: ["app:users:80", "app:users:8080", "app:gone", "service:db"]}\n'
+    )
+    assert untried(load(tmp_path, None), SETTINGS, PLACES) == [
+        Untried("app:users:80", "users/users listens on 8080"),
+        Untried("app:gone", "gone/gone has no pod that runs"),
+    ]

@@ -13,6 +13,7 @@ from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.documents import Json, labels
 from nucleo_cli.domain.release import DEPLOYED, FAILED, SUPERSEDED, Revision
 from nucleo_cli.errors import Conflict, NotFound, NucleoError
+from nucleo_cli.network.manifest import where as rule_path
 from tests.unit.workflows.fake_cluster import FakeCluster
 
 
@@ -158,6 +159,11 @@ class FakeHelm(Helm):
             else:
                 body["spec"].setdefault("replicas", 1)
                 self.cluster.create(where, body)
+
+        for each in values.get("network", {}).get("objects", ()):
+            key = rule_path(each)
+            if key not in self.cluster.objects:
+                self.cluster.create(key.rpartition("/")[0], each)
 
     def _remove(self, where: str, selector: str) -> None:
         for item in self.cluster.items(where, labelSelector=selector):

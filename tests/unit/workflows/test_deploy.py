@@ -8,9 +8,10 @@ import pytest
 
 from nucleo_cli.domain.build import GitFacts
 from nucleo_cli.domain.documents import part
-from nucleo_cli.domain.events import Warned
+from nucleo_cli.domain.events import Notice, Warned
 from nucleo_cli.domain.release import DEPLOYED, FAILED, SUPERSEDED
 from nucleo_cli.errors import ConfigInvalid, Exit, Interrupted, Locked, NucleoError, RolloutFailed
+from nucleo_cli.network.manifest import where as rule_path
 from nucleo_cli.workflows.config_vars import Edit, edit
 from nucleo_cli.workflows.deploy import Wish
 from nucleo_cli.workflows.history import is_healthy
@@ -321,6 +322,20 @@ class TestRules:
         assert not app.deploy().result.changed
         app.cluster.served.append("cilium.io/v2")
         assert app.deployed().values["network"]["objects"][0]["kind"] == "CiliumNetworkPolicy"
+
+    def test_rules_that_are_gone_from_the_cluster_are_released_again(self, app: Shop) -> None:
+        """`nucleo network uninstall` removes those of every app, and an install does not bring them back."""
+        self.rule(app, "network: {to: []}\n")
+        app.cluster.served.append("nucleo.io/v1alpha1")
+        first = app.deployed()
+        assert not app.deploy().result.changed
+        app.cluster.delete(rule_path(first.values["network"]["objects"][0]))
+        ran = app.deploy()
+        assert ran.result.changed
+        assert "the network rules of release 1 are gone from the cluster: releasing them again" in [
+            each.text for each in ran.events if isinstance(each, Notice)
+        ]
+        assert not app.deploy().result.changed
 
     def test_an_app_without_rules_asks_for_no_back_end(self, app: Shop) -> None:
         app.deploy()
