@@ -137,6 +137,12 @@ struct name_ports_key {
   __u32 index;
 };
 
+/* An address of the pod itself. */
+struct own_key {
+  __u32 pod;
+  struct address address;
+};
+
 /* A question to a resolver that has no answer yet. */
 struct asked_key {
   __u32 pod;
@@ -230,6 +236,15 @@ struct {
   __type(key, struct name_ports_key);
   __type(value, __u32); /* a set of ports */
 } name_ports SEC(".maps");
+
+/* Packets tell by themselves that they stay in the pod; a socket has no address yet when it asks. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 8192);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, struct own_key);
+  __type(value, __u32);
+} own SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -332,6 +332,9 @@ static __always_inline int ask(struct bpf_sock_addr *context, struct address rem
   struct judged judged = judge(&wanted, flags_of(policy), 1);
   if (judged.verdict != VERDICT_DENIED)
     return GO_ON;
+  struct own_key itself = {.pod = number, .address = remote};
+  if (bpf_map_lookup_elem(&own, &itself))
+    return GO_ON;
   /* The answer of a UDP server goes to whoever has asked it. */
   struct bpf_sock *socket = context->sk;
   if (!connects && socket) {

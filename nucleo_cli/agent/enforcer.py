@@ -6,28 +6,32 @@ that the next process finds what this one has left.
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from nucleo_cli.agent import cgroups, maps
-from nucleo_cli.agent.libbpf import Object
+from nucleo_cli.agent.libbpf import Object, let_go
 from nucleo_cli.agent.rules import Maps, pod_number
 
 # The first makes the storage of the cgroup, which is written before the others look at it: a pod that runs already
 # loses no packet. It changes nothing by itself.
 _FIRST = "pod_tcp"
 _OTHERS = ("pod_ingress", "pod_egress", "pod_sendmsg4", "pod_sendmsg6", "pod_connect4", "pod_connect6")
+# There is room above, to count on.
+_GENERATION_BITS = 31
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A pod of this node that has rules, and its cgroup."""
+    """A pod of this node that has rules, its cgroup, and its addresses as soon as it has them."""
 
     uid: str
     policy: int
     folder: Path
+    addresses: tuple[str, ...] = ()
 
 
 class Enforcer:
@@ -90,8 +94,9 @@ class Enforcer:
         self._drop("peers", wanted.policy, wanted.peers)
         self._drop("name_ports", wanted.policy, wanted.name_ports)
         key = maps.number(wanted.policy)
-        generation = maps.generation(self.maps["policies"].get(key)) + 1
-        self.maps["policies"][key] = maps.policy(generation, wanted.flags, wanted.rate, wanted.burst)
+        # Never one that a policy of a pod had before: what was allowed under that one would go on.
+        generation = maps.generation(self.maps["policies"].get(key)) or secrets.randbits(_GENERATION_BITS)
+        self.maps["policies"][key] = maps.policy(generation + 1, wanted.flags, wanted.rate, wanted.burst)
         self._done[wanted.policy] = wanted
         return True
 
@@ -124,12 +129,7 @@ class Enforcer:
     def sweep(self, policies: set[int]) -> None:
         """Once after the start, when all pods are attached: remove what an earlier process has left of policies that
         there are no more, and the links and maps of one whose maps were others."""
-        for links in self._pins.glob("links*"):
-            if links != self._links:
-                shutil.rmtree(links)
-        for pin in (self._pins / "maps").iterdir():
-            if pin not in self._used:
-                pin.unlink()
+        self._remove_other_kinds()
         for key in list(self.maps["policies"].keys()):
             if (policy := int.from_bytes(key, "little")) not in policies:
                 self.forget(policy)
@@ -137,6 +137,18 @@ class Enforcer:
         for key in list(self.maps["ports"].keys()):
             if maps.set_of(key) not in used:
                 self.maps["ports"].delete(key)
+        pods = {pod_number(each.name) for each in self._links.iterdir()}
+        for key in list(self.maps["own"].keys()):
+            if maps.policy_of(key) not in pods:
+                self.maps["own"].delete(key)
+
+    def _remove_other_kinds(self) -> None:
+        for links in self._pins.glob("links*"):
+            if links != self._links:
+                shutil.rmtree(links)
+        for pin in (self._pins / "maps").iterdir():
+            if pin not in self._used:
+                pin.unlink()
 
     def attach(self, member: Member) -> None:
         """Put a pod under its policy. Raises BpfError; what is attached then holds back all traffic of the pod."""
@@ -145,8 +157,10 @@ class Enforcer:
         pins = self._links / member.uid
         pins.mkdir(exist_ok=True)
         self._attach_one(_FIRST, member, pins)
-        value = maps.pod(member.policy, pod_number(member.uid))
-        self.maps["pods"].update(maps.cgroup(cgroups.number(member.folder)), value)
+        number = pod_number(member.uid)
+        self.maps["pods"].update(maps.cgroup(cgroups.number(member.folder)), maps.pod(member.policy, number))
+        for address in member.addresses:
+            self.maps["own"][maps.own(number, address)] = maps.number(1)
         for name in _OTHERS:
             self._attach_one(name, member, pins)
         self._attached[member.uid] = member
@@ -158,7 +172,10 @@ class Enforcer:
         """Let go of all pods but these; those that went. With its pins the programs of a pod are gone."""
         gone = [each.name for each in self._links.iterdir() if each.name not in uids]
         for uid in gone:
-            shutil.rmtree(self._links / uid)
+            self._drop("own", pod_number(uid), {})
+            for pin in (self._links / uid).iterdir():
+                let_go(pin)
+            (self._links / uid).rmdir()
             self._attached.pop(uid, None)
         return gone
 

@@ -86,6 +86,7 @@ _ARGUMENTS = {
     "bpf_link__pin": (c_void_p, c_char_p),
     "bpf_link__open": (c_char_p,),
     "bpf_link__update_program": (c_void_p, c_void_p),
+    "bpf_link__detach": (c_void_p,),
     "bpf_link__disconnect": (c_void_p,),
     "bpf_link__destroy": (c_void_p,),
     "bpf_map_update_elem": (c_int, c_void_p, c_void_p, c_uint64),
@@ -227,6 +228,16 @@ class Program:
         result = _library().calls.bpf_prog_test_run_opts(self.fd, ctypes.byref(options))
         _library().check(result, f"running {self.name}")
         return options.retval, options.duration
+
+
+def let_go(pin: Path) -> None:
+    """Remove a pin, and take its program off the cgroup now: it would go a moment later by itself."""
+    calls = _library().calls
+    link = calls.bpf_link__open(str(pin).encode())
+    pin.unlink()  # first: a pin of what is taken off could not be used again
+    if link:
+        calls.bpf_link__detach(link)
+        calls.bpf_link__destroy(link)
 
 
 class Object:

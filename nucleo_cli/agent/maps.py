@@ -25,6 +25,7 @@ _NAME = struct.Struct("=II256s")
 _LEARNED = struct.Struct("=QQ")
 _PAIR = struct.Struct("=II")
 _NUMBER = struct.Struct("=I")
+_OWN = struct.Struct("=I16s")
 _CGROUP = struct.Struct("=Q")
 _RECORD_KEY = struct.Struct("=II16s2sBBB3x")
 _RECORD = struct.Struct("=QQQQQQQ")
@@ -122,6 +123,11 @@ def pod(policy: int, which: int) -> bytes:
     return _POD.pack(policy, which, 0, 0, 0, 0)
 
 
+def own(which: int, text: str) -> bytes:
+    """The key of an address of a pod itself."""
+    return _OWN.pack(which, address(text))
+
+
 def policy(generation: int, flags: int, rate: int = 0, burst: int = 0) -> bytes:
     return _POLICY.pack(generation, flags, rate, burst)
 
@@ -203,7 +209,7 @@ def generation(data: bytes | None) -> int:
 
 
 def policy_of(key: bytes) -> int:
-    """Of a key that begins with it."""
+    """Of a key that begins with it, or with the number of a pod."""
     return _NUMBER.unpack_from(key)[0]
 
 

@@ -20,7 +20,7 @@ from nucleo_cli.agent.libbpf import BpfError, Ring
 from nucleo_cli.agent.rules import compiled, hosts, pod_number, policy_number
 from nucleo_cli.agent.status import change
 from nucleo_cli.agent.watching import News, Watches
-from nucleo_cli.agent.world import Json, World, key
+from nucleo_cli.agent.world import Json, World, addresses, key
 from nucleo_cli.domain.documents import labels, part
 from nucleo_cli.domain.labels import APP
 from nucleo_cli.errors import NucleoError
@@ -149,7 +149,7 @@ class Agent:
                 uid = pod["metadata"]["uid"]
                 namespace, name = key(pod)
                 subjects[pod_number(uid)] = Subject(namespace, labels(pod).get(APP, ""), name, rules)
-                if self._attach(uid, number):
+                if self._attach(uid, number, tuple(addresses(pod))):
                     attached += 1
                 else:
                     waiting = True
@@ -162,13 +162,13 @@ class Agent:
             self.enforcer.forget(gone)
         return waiting
 
-    def _attach(self, uid: str, policy: int) -> bool:
+    def _attach(self, uid: str, policy: int, own: tuple[str, ...]) -> bool:
         """Whether the pod is under its policy now. It has its cgroup later than its node, and loses it sooner."""
         folder = self.pods.find(uid)
         if folder is None:
             return False
         try:
-            self.enforcer.attach(Member(uid, policy, folder))
+            self.enforcer.attach(Member(uid, policy, folder, own))
         except (OSError, BpfError):
             return False
         return True

@@ -1,8 +1,10 @@
 """The agent on a real cluster: installed, killed, taken away, upgraded and removed, with apps under its rules."""
 
+import itertools
 import json
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -37,6 +39,25 @@ while True:
         break
     time.sleep(0.01)
 print(json.dumps(counts))
+"""
+# The agent's container with this in the place of its process 1: the agent is a child of it, which is killed again and
+# again, before it is ready and afterwards. The container goes on, so that the kubelet puts off nothing.
+KILLING = """\
+import itertools, os, signal, subprocess, sys, time
+
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+for seconds in itertools.cycle((0.3, 7, 1, 4, 2, 3)):
+    agent = subprocess.Popen([sys.executable, "-m", "nucleo_cli.agent", *sys.argv[1:]])
+    time.sleep(seconds)
+    print("killed", "ready" if os.path.exists("/run/nucleo/ready") else "starting", agent.poll(), flush=True)
+    agent.kill()
+    agent.wait()
+"""
+# The pods whose programs are pinned: one list for each kind of links.
+PINNED = """\
+import glob, json, os
+
+print(json.dumps([os.listdir(each) for each in glob.glob("/sys/fs/bpf/nucleo/links*")]))
 """
 # What a node's BPF file system holds of Nucleo, and what the agent keeps on its disk.
 LOOK = "import os; print([each for each in os.listdir('/sys/fs/bpf') if 'nucleo' in each] + os.listdir('/state'))"
@@ -98,6 +119,42 @@ class Caller:
         assert set(counts) == {f"{self.hosts[0]} open", f"{self.hosts[1]} PermissionError"}, counts
 
 
+def look(api: Api, sample: Sample, program: str) -> str:
+    """What a Python program prints that sees the node's BPF file system and the agent's disk."""
+    pods = f"/api/v1/namespaces/{sample.namespace}/pods"
+    image = next(each["image"] for pod in api.items(pods) for each in pod["spec"]["containers"] if each["image"])
+    name = f"look-{uuid4().hex[:8]}"
+    container: Json = {
+        "name": "look",
+        "image": image,
+        "command": ["python3", "-c", program],
+        "volumeMounts": [
+            {"name": "bpf", "mountPath": "/sys/fs/bpf", "readOnly": True},
+            {"name": "state", "mountPath": "/state", "readOnly": True},
+        ],
+    }
+    volumes: list[Json] = [
+        {"name": "bpf", "hostPath": {"path": "/sys/fs/bpf"}},
+        {"name": "state", "hostPath": {"path": "/var/lib/nucleo/agent", "type": "DirectoryOrCreate"}},
+    ]
+    spec: Json = {"restartPolicy": "Never", "containers": [container], "volumes": volumes}
+    api.create(pods, {"metadata": {"name": name}, "spec": spec})
+    eventually(lambda: api.get(f"{pods}/{name}").get("status", {}).get("phase") in ("Succeeded", "Failed"))
+    printed = api.text(f"{pods}/{name}/log").strip()
+    api.delete(f"{pods}/{name}")
+    return printed
+
+
+def under_rules(api: Api) -> set[str]:
+    """The pods that have rules, by their uids."""
+    found: set[str] = set()
+    for network in api.items(NETWORKS):
+        selector = ",".join(f"{name}={value}" for name, value in network["spec"]["podSelector"]["matchLabels"].items())
+        pods = api.items(f"/api/v1/namespaces/{network['metadata']['namespace']}/pods", labelSelector=selector)
+        found |= {pod["metadata"]["uid"] for pod in pods if pod["status"]["phase"] not in ("Succeeded", "Failed")}
+    return found
+
+
 @pytest.fixture(scope="module")
 def installed(cluster: str, nucleo: Nucleo, api: Api) -> Iterator[Result]:
     """The agent on the cluster; it is gone afterwards."""
@@ -131,6 +188,27 @@ def no_agent(api: Api) -> Iterator[None]:
     eventually(lambda: all_ready(api))
 
 
+@contextmanager
+def agents_that_are_killed(api: Api) -> Generator[Callable[[], list[str]]]:
+    """Every agent is killed every few seconds; tells each time how far it was, by the logs of the pods."""
+    (container,) = api.get(DAEMON_SET)["spec"]["template"]["spec"]["containers"]
+
+    def change(found: Json) -> None:
+        before = uids(api)
+        api.patch(DAEMON_SET, {"spec": {"template": {"spec": {"containers": [found]}}}})
+        eventually(lambda: all_ready(api, before))
+
+    def kills() -> list[str]:
+        logs = [api.text(f"{SYSTEM}/pods/{pod['metadata']['name']}/log") for pod in agents(api)]
+        return [line for log in logs for line in log.splitlines() if line.startswith("killed")]
+
+    change({**container, "command": ["/usr/bin/python3", "-c", KILLING]})
+    try:
+        yield kills
+    finally:
+        change(container)
+
+
 def test_it_says_what_it_has_installed(installed: Result, api: Api) -> None:
     assert installed.json["nodes"] == installed.json["ready"] == len(api.items("/api/v1/nodes"))
     (image,) = {each["image"] for pod in agents(api) for each in pod["spec"]["containers"]}
@@ -158,13 +236,20 @@ def test_the_allowed_is_open_and_all_else_is_refused_at_once(caller: Caller) -> 
     caller.expect_rules(caller.probe())
 
 
-def test_the_rules_say_that_they_are_in_force(caller: Caller, api: Api) -> None:
-    def status() -> Any:
-        (network,) = [each for each in api.items(NETWORKS) if each["metadata"]["name"] == caller.app.name]
-        conditions = network.get("status", {}).get("conditions", ())
-        return [each for each in conditions if each["type"] == "Ready" and each["status"] == "True"]
+def rules_of(app: Sample) -> str:
+    return f"/apis/nucleo.io/v1alpha1/namespaces/{app.namespace}/appnetworks/{app.name}"
 
-    eventually(status)
+
+def in_force(api: Api, app: Sample) -> bool:
+    """Whether the agents say that the app's rules, as they are now, hold for all of its pods."""
+    network = api.get(rules_of(app))
+    now = network["metadata"]["generation"]
+    ready = [each for each in network.get("status", {}).get("conditions", ()) if each["type"] == "Ready"]
+    return any(each["status"] == "True" and each["observedGeneration"] == now for each in ready)
+
+
+def test_the_rules_say_that_they_are_in_force(caller: Caller, api: Api) -> None:
+    eventually(lambda: in_force(api, caller.app))
 
 
 def test_an_agent_that_is_killed_changes_nothing(caller: Caller, api: Api) -> None:
@@ -176,6 +261,44 @@ def test_an_agent_that_is_killed_changes_nothing(caller: Caller, api: Api) -> No
         eventually(lambda: all_ready(api, before))
         caller.expect_rules(caller.counted(nucleo.end(running)))
     caller.expect_rules(caller.probe())
+
+
+def test_agents_that_are_killed_every_few_seconds_for_two_minutes(
+    caller: Caller, api: Api, app_factory: AppFactory
+) -> None:
+    nucleo, newcomer = caller.app.nucleo, Caller(app_factory("newcomer"), caller.friend, caller.stranger)
+    newcomer.app.configure("network: {to: []}")
+    where = rules_of(caller.app)
+    egress = api.get(where)["spec"]["egress"]
+    harmless: Json = {"rule": "cidr:192.0.2.0/24", "cidr": {"block": "192.0.2.0/24"}}
+    with agents_that_are_killed(api) as kills, nucleo.start(*caller.words(120)) as running:
+        for turn in itertools.count():
+            if running.poll() is not None:
+                break
+            if turn == 20:
+                newcomer.app.deploy()  # its pod gets ready between two kills
+                assert set(newcomer.probe(1)) == {f"{host} PermissionError" for host in caller.hosts}
+            if turn == 40:
+                api.patch(rules_of(newcomer.app), {"spec": {"egress": egress}})
+                eventually(lambda: f"{caller.hosts[0]} open" in newcomer.probe())
+                newcomer.expect_rules(newcomer.probe(1))
+            # So that an agent is writing when it is killed.
+            api.patch(where, {"spec": {"egress": [*egress, harmless] if turn % 2 else egress}})
+            time.sleep(0.4)
+        caller.expect_rules(caller.counted(nucleo.end(running)))
+        assert len(kills()) > 20
+        assert {"killed ready None", "killed starting None"} == set(kills())
+        assert all(each["restartCount"] == 0 for pod in agents(api) for each in pod["status"]["containerStatuses"])
+        api.patch(where, {"spec": {"egress": egress}})
+        newcomer.app("scale", "web=0", "--confirm", newcomer.app.name, "--json").expect(0)  # a pod that goes meanwhile
+    caller.expect_rules(caller.probe())
+    eventually(lambda: in_force(api, caller.app))
+
+    def as_pinned() -> bool:
+        (links,) = json.loads(look(api, caller.friend, PINNED))
+        return set(links) == under_rules(api)
+
+    eventually(as_pinned)
 
 
 def test_an_upgrade_has_no_gap(caller: Caller, api: Api) -> None:
@@ -241,25 +364,7 @@ class TestUninstall:
         assert set(caller.probe()) == {f"{host} open" for host in caller.hosts}
 
     def test_nothing_is_pinned_and_nothing_kept(self, caller: Caller, api: Api) -> None:
-        pods = f"/api/v1/namespaces/{caller.friend.namespace}/pods"
-        image = api.items(pods)[0]["spec"]["containers"][0]["image"]
-        container: Json = {
-            "name": "look",
-            "image": image,
-            "command": ["python3", "-c", LOOK],
-            "volumeMounts": [
-                {"name": "bpf", "mountPath": "/sys/fs/bpf", "readOnly": True},
-                {"name": "state", "mountPath": "/state", "readOnly": True},
-            ],
-        }
-        volumes: list[Json] = [
-            {"name": "bpf", "hostPath": {"path": "/sys/fs/bpf"}},
-            {"name": "state", "hostPath": {"path": "/var/lib/nucleo/agent", "type": "DirectoryOrCreate"}},
-        ]
-        spec: Json = {"restartPolicy": "Never", "containers": [container], "volumes": volumes}
-        api.create(pods, {"metadata": {"name": "look"}, "spec": spec})
-        eventually(lambda: api.get(f"{pods}/look").get("status", {}).get("phase") in ("Succeeded", "Failed"))
-        assert api.text(f"{pods}/look/log").strip() == "[]"
+        assert look(api, caller.friend, LOOK) == "[]"
 
     def test_again_there_is_nothing_to_remove(self, nucleo: Nucleo, caller: Caller) -> None:
         assert nucleo("network", "uninstall", "--confirm", CONTEXT, "--json").expect(6).json["code"] == "not-found"

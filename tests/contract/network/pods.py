@@ -3,8 +3,8 @@
 import itertools
 import os
 import subprocess
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,7 @@ class Pod:
     name: str
     address: str
     cgroup: Path
+    address6: str = ""
     processes: list[subprocess.Popen[str]] = field(default_factory=list[subprocess.Popen[str]])
 
     def start(self, *argv: str) -> subprocess.Popen[str]:
@@ -49,29 +50,83 @@ class Pod:
 @contextmanager
 def cabled() -> Generator[tuple[Pod, Pod]]:
     """Two pods with a cable between them."""
+    with _made("10.99.0.1", "fd99::1") as one, _made("10.99.0.2", "fd99::2") as two:
+        _ip("link", "add", "veth0", "netns", one.name, "type", "veth", "peer", "name", "veth0", "netns", two.name)
+        for each in (one, two):
+            _ip("-n", each.name, "address", "add", f"{each.address}/24", "dev", "veth0")
+            _ip("-n", each.name, "address", "add", f"{each.address6}/64", "dev", "veth0", "nodad")
+            for device in ("lo", "veth0"):
+                _ip("-n", each.name, "link", "set", device, "up")
+        yield one, two
+
+
+@contextmanager
+def routed(addresses: Mapping[str, tuple[str, str]], rules: str = "") -> Generator[dict[str, Pod]]:
+    """Pods with these addresses of both families, by any name: each has a cable to a node that routes between them, as
+    network plugins do it. `rules` are those of nft in the node: what a cluster's proxy does for Services."""
+    with ExitStack() as stack:
+        node = stack.enter_context(_namespace())
+        for setting in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+            _ip("netns", "exec", node, "/bin/sh", "-c", f"echo 1 > /proc/sys/net/{setting}")
+        made = {name: stack.enter_context(_made(*both)) for name, both in addresses.items()}
+        for index, pod in enumerate(made.values()):
+            _to_node(pod, node, f"pod{index}")
+        subprocess.run(["ip", "netns", "exec", node, "nft", "-f", "-"], input=rules, text=True, check=True)
+        yield made
+
+
+def _to_node(pod: Pod, node: str, device: str) -> None:
+    gateway, gateway6 = "169.254.1.1", "fe80::1"
+    _ip("link", "add", "veth0", "netns", pod.name, "type", "veth", "peer", "name", device, "netns", node)
+    for namespace, lines in (
+        (
+            node,
+            f"""
+            address add {gateway}/32 dev {device}
+            address add {gateway6}/64 dev {device} nodad
+            link set {device} up
+            route add {pod.address}/32 dev {device}
+            route add {pod.address6}/128 dev {device}
+            """,
+        ),
+        (
+            pod.name,
+            f"""
+            link set lo up
+            address add {pod.address}/32 dev veth0
+            address add {pod.address6}/128 dev veth0 nodad
+            link set veth0 up
+            route add default via {gateway} dev veth0 onlink
+            route add default via {gateway6} dev veth0
+            """,
+        ),
+    ):
+        subprocess.run(["ip", "-n", namespace, "-batch", "-"], input=lines, text=True, check=True)
+
+
+@contextmanager
+def _namespace() -> Generator[str]:
+    name = f"nucleo-{os.getpid()}-{next(_NUMBERS)}"
+    _ip("netns", "add", name)
+    try:
+        yield name
+    finally:
+        _ip("netns", "delete", name)
+
+
+@contextmanager
+def _made(address: str, address6: str) -> Generator[Pod]:
+    """A pod without a cable."""
     root = unified()
     assert root is not None, "this kernel has no cgroup2"
-    made: list[Pod] = []
-    for index in (1, 2):
-        name = f"nucleo-{os.getpid()}-{next(_NUMBERS)}"
-        subprocess.run(["ip", "netns", "add", name], check=True)
-        cgroup = root / name
-        cgroup.mkdir()
-        made.append(Pod(name, f"10.99.0.{index}", cgroup))
-    one, two = made
-    _ip("link", "add", "veth0", "netns", one.name, "type", "veth", "peer", "name", "veth0", "netns", two.name)
-    for each in made:
-        _ip("-n", each.name, "address", "add", f"{each.address}/24", "dev", "veth0")
-        _ip("-n", each.name, "address", "add", f"fd99::{each.address[-1]}/64", "dev", "veth0", "nodad")
-        for device in ("lo", "veth0"):
-            _ip("-n", each.name, "link", "set", device, "up")
-    try:
-        yield one, two
-    finally:
-        for each in made:
-            each.end()
-            _ip("netns", "delete", each.name)
-            each.cgroup.rmdir()
+    with _namespace() as name:
+        pod = Pod(name, address, root / name, address6)
+        pod.cgroup.mkdir()
+        try:
+            yield pod
+        finally:
+            pod.end()
+            pod.cgroup.rmdir()
 
 
 @contextmanager

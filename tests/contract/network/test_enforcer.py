@@ -80,6 +80,18 @@ while not select.select([sys.stdin], [], [], 0)[0]:
         bad += 1
 print(good, bad)
 """
+# Asks once more, from the same port, for each line of its input.
+SAME_PORT = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(2)
+for _ in sys.stdin:
+    try:
+        s.sendto(b"hello", (sys.argv[1], int(sys.argv[2])))
+        print(s.recv(5).decode(), flush=True)
+    except OSError as error:
+        print(error.errno or type(error).__name__, flush=True)
+"""
 EPERM = str(errno.EPERM)
 
 
@@ -320,14 +332,42 @@ def test_a_connection_ends_when_its_rule_goes(enforcer: Enforcer, client: Pod, s
     assert bad > 0
 
 
+@pytest.mark.parametrize("name", ["shop", "other"])
+def test_other_rules_know_nothing_of_the_flows_before_them(
+    enforcer: Enforcer, client: Pod, server: Pod, name: str
+) -> None:
+    asking = client.start("python3", "-u", "-c", SAME_PORT, server.address, "80")
+
+    def asked() -> str:
+        assert asking.stdin is not None
+        assert asking.stdout is not None
+        asking.stdin.write("\n")
+        asking.stdin.flush()
+        return asking.stdout.readline().strip()
+
+    put(enforcer, client, allow(f"{server.address}/32"))
+    assert asked() == "hello"
+    enforcer.keep_only(set())
+    enforcer.forget(POLICY)
+    assert asked() == "hello"
+    following = {**network([]), "metadata": {"namespace": "shop", "name": name}}
+    enforcer.write(compile_rules(following, world()))
+    enforcer.attach(Member(f"uid-{client.name}", policy_number("shop", name), client.cgroup))
+    assert asked() == EPERM
+
+
 def test_letting_go_of_a_pod_leaves_nothing(enforcer: Enforcer, client: Pod, server: Pod, pins: Path) -> None:
     put(enforcer, client, allow(f"{server.address}/32", 80))
+    enforcer.attach(Member(f"uid-{client.name}", POLICY, client.cgroup, (client.address,)))
+    assert list(enforcer.maps["own"].keys())
     assert answers(client, f"{server.address}:81") == [EPERM]
     assert enforcer.keep_only(set()) == [f"uid-{client.name}"]
     enforcer.forget(POLICY)
     assert answers(client, f"{server.address}:81") == ["hello"]
+    assert not list(enforcer.maps["own"].keys())
+    enforcer.maps["own"][maps.own(7, client.address)] = maps.number(1)  # of one that an earlier process has let go
     enforcer.sweep(set())
-    for name in ("peers", "ports", "policies", "names", "name_ports"):
+    for name in ("peers", "ports", "policies", "names", "name_ports", "own"):
         assert not list(enforcer.maps[name].keys()), name
     assert shutil.which("bpftool") is None or "uid-" not in _attached(client.cgroup)
     remove(pins / "nucleo")
