@@ -368,3 +368,10 @@ class TestUninstall:
 
     def test_again_there_is_nothing_to_remove(self, nucleo: Nucleo, caller: Caller) -> None:
         assert nucleo("network", "uninstall", "--confirm", CONTEXT, "--json").expect(6).json["code"] == "not-found"
+
+    def test_installed_again_the_next_deploy_brings_the_rules_back(self, nucleo: Nucleo, caller: Caller) -> None:
+        nucleo("network", "install").expect(0)
+        assert set(caller.probe()) == {f"{host} open" for host in caller.hosts}
+        assert caller.app.deploy().json["changed"]
+        caller.expect_rules(caller.probe())
+        assert not caller.app.deploy().json["changed"]
