@@ -89,15 +89,23 @@ class Agent:
         ring = Ring(self.enforcer.maps["events"], lambda data: events.append(maps.event(data)))
         poll = select.poll()
         poll.register(ring.fileno(), select.POLLIN)
+        drained = 0.0
         while True:
-            poll.poll(_DRAIN_SECONDS * 1000)
+            left = drained + _DRAIN_SECONDS - time.monotonic()
+            poll.poll(max(left, 0) * 1000)
             time.sleep(_FRESH_SECONDS)
             ring.consume()
+            new = False
             for each in events:
                 if isinstance(each, tuple):
                     self.flows.names.learn(each[1])
+                else:
+                    new = True
             events.clear()
-            self.flows.drain()
+            # Resolvers may answer all the time: of that alone nothing is told sooner.
+            if new or time.monotonic() - drained >= _DRAIN_SECONDS:
+                self.flows.drain()
+                drained = time.monotonic()
 
     def _take(self, news: queue.SimpleQueue[News], seconds: float | None) -> bool:
         """Take in what has happened; wait for it, as long as that. Whether something has."""

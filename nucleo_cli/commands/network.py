@@ -23,6 +23,7 @@ Confirm = Annotated[
     str | None, typer.Option("--confirm", metavar="CONTEXT", help="The cluster's context, to answer the question.")
 ]
 
+_MILLISECOND = 1000
 _LEARN_SECONDS = 3600.0
 _WEEK_SECONDS = 7 * 24 * 3600.0
 
@@ -215,10 +216,14 @@ top.only_looks = True  # type: ignore[attr-defined]
 
 
 def _rate_cells(rate: "Rate") -> tuple[str, ...]:
-    trip = "" if rate.rtt_us is None else f"{rate.rtt_us / 1000:.1f} ms"
+    trip = "" if rate.rtt_us is None else _trip(rate.rtt_us)
     volumes = (f"{_volume(rate.bytes_out)}/s", f"{_volume(rate.bytes_in)}/s", f"{rate.connections:.1f}/s")
     troubles = (f"{each:.1f}/s" if each else "" for each in (rate.retransmits, rate.dropped))
     return rate.direction, rate.peer, str(rate.port), *volumes, trip, *troubles
+
+
+def _trip(microseconds: int) -> str:
+    return f"{microseconds / _MILLISECOND:.1f} ms" if microseconds >= _MILLISECOND else f"{microseconds} µs"
 
 
 def install(context: Context) -> None:

@@ -56,6 +56,17 @@ def test_flows_say_who_decided(nucleo: Program, monkeypatch: pytest.MonkeyPatch,
     assert line.endswith(why)
 
 
+def test_top_says_how_long_a_round_trip_takes(nucleo: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    def seen(*_: object) -> list[Flow]:
+        near, far = ({"kind": "app", "peer": f"users/{name}", "verdict": "allowed"} for name in ("near", "far"))
+        return [flow(**near, rtt_us=24), flow(**far, rtt_us=2_500)]
+
+    monkeypatch.setattr("nucleo_cli.workflows.flows.read_flows", seen)
+    lines = nucleo("network", "top", "--timeout", "1").out.splitlines()
+    trips = {line.split()[1]: line.split()[-2:] for line in lines if "users/" in line}
+    assert trips == {"users/near": ["24", "µs"], "users/far": ["2.5", "ms"]}
+
+
 @pytest.mark.parametrize("words", [[], ["--json"], ["--confirm", "other"], ["--no-input"]])
 def test_uninstall_asks(nucleo: Program, ground: Ground, words: list[str]) -> None:
     nucleo("network", "install")
