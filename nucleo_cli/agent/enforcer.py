@@ -43,16 +43,21 @@ class Enforcer:
     def __init__(self, compiled: Path, pins: Path) -> None:
         self._pins = pins
         (pins / "maps").mkdir(parents=True, exist_ok=True)
-        objects = [Object(file, pins / "maps") for file in sorted(compiled.glob("*.bpf.o"))]
-        used = {name: pin for each in objects for name, pin in each.pins.items()}
+        self._objects = [Object(file, pins / "maps") for file in sorted(compiled.glob("*.bpf.o"))]
+        used = {name: pin for each in self._objects for name, pin in each.pins.items()}
         self._used = set(used.values())
         # A link keeps the storage of the cgroup that it was made with: for another kind of it there are other links.
         self._links = pins / f"links-{used['pods'].name}"
         self._links.mkdir(exist_ok=True)
-        self.programs = {name: program for each in objects for name, program in each.programs.items()}
-        self.maps = {name: found for each in objects for name, found in each.maps.items()}
+        self.programs = {name: program for each in self._objects for name, program in each.programs.items()}
+        self.maps = {name: found for each in self._objects for name, found in each.maps.items()}
         self._done: dict[int, Maps] = {}
         self._attached: dict[str, Member] = {}
+
+    def close(self) -> None:
+        """Give the descriptors back. What is pinned or attached stays."""
+        for each in self._objects:
+            each.close()
 
     @property
     def policies(self) -> set[int]:

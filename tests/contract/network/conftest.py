@@ -1,10 +1,12 @@
 """The compiled programs, and a piece of this machine to try them on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from nucleo_cli.agent.enforcer import Enforcer
 from tests.contract.network.pods import Pod, bpf_file_system, cabled, compile_programs
 
 
@@ -23,3 +25,21 @@ def pins(tmp_path: Path) -> Iterator[Path]:
 def pods() -> Iterator[tuple[Pod, Pod]]:
     with cabled() as both:
         yield both
+
+
+@pytest.fixture
+def begin(compiled: Path, pins: Path) -> Iterator[Callable[..., Enforcer]]:
+    """What an agent does at its start, on these pins: `programs` are other ones than those of this version."""
+    with ExitStack() as ends:
+
+        def one(programs: Path = compiled) -> Enforcer:
+            made = Enforcer(programs, pins / "nucleo")
+            ends.callback(made.close)
+            return made
+
+        yield one
+
+
+@pytest.fixture
+def enforcer(begin: Callable[..., Enforcer]) -> Enforcer:
+    return begin()

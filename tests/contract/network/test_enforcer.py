@@ -105,11 +105,6 @@ def answers(pod: Pod, *addresses: str, client: str = CLIENT) -> list[str]:
 
 
 @pytest.fixture
-def enforcer(compiled: Path, pins: Path) -> Enforcer:
-    return Enforcer(compiled, pins / "nucleo")
-
-
-@pytest.fixture
 def server(pods: tuple[Pod, Pod]) -> Pod:
     started = pods[1].start("python3", "-u", "-c", SERVER, "80", "81")
     assert started.stdout is not None
@@ -288,11 +283,13 @@ def test_agents_that_are_killed_again_and_again_lose_nothing_and_let_nothing_thr
     assert bad > 100
 
 
-def test_what_is_attached_outlives_who_attached_it(compiled: Path, pins: Path, client: Pod, server: Pod) -> None:
+def test_what_is_attached_outlives_who_attached_it(
+    compiled: Path, pins: Path, client: Pod, server: Pod, begin: Callable[..., Enforcer]
+) -> None:
     kill_an_agent(compiled, pins, client, allow(f"{server.address}/32", 80), "ready")
     wanted = ["hello", EPERM]
     assert answers(client, f"{server.address}:80", f"{server.address}:81") == wanted
-    again = Enforcer(compiled, pins / "nucleo")
+    again = begin()
     assert answers(client, f"{server.address}:80", f"{server.address}:81") == wanted
     again.write(compile_rules(allow(f"{server.address}/32", 81), world()))
     assert answers(client, f"{server.address}:80", f"{server.address}:81") == [EPERM, "hello"]
@@ -301,7 +298,7 @@ def test_what_is_attached_outlives_who_attached_it(compiled: Path, pins: Path, c
 
 
 def test_no_request_is_lost_while_rules_and_programs_change(
-    compiled: Path, enforcer: Enforcer, client: Pod, server: Pod, pins: Path
+    enforcer: Enforcer, client: Pod, server: Pod, begin: Callable[..., Enforcer]
 ) -> None:
     asking = client.start("python3", "-u", "-c", ASKING, server.address, "80")
     assert asking.stdout is not None
@@ -311,7 +308,7 @@ def test_no_request_is_lost_while_rules_and_programs_change(
         enforcer.write(compile_rules(allow("10.99.0.0/24", 80, port), world()))
         enforcer.write(compile_rules(allow(f"{server.address}/32", 80), world()))
     for _ in range(3):
-        again = Enforcer(compiled, pins / "nucleo")
+        again = begin()
         again.write(compile_rules(allow(f"{server.address}/32", 80), world()))
         again.attach(Member(f"uid-{client.name}", POLICY, client.cgroup))
     good, bad = asking.communicate("\n", timeout=30)[0].split()
@@ -402,7 +399,7 @@ def test_the_health_of_connections(enforcer: Enforcer, client: Pod, server: Pod)
     assert sum(memoryview(value).cast("Q")[:32]) >= 5
 
 
-def test_a_host_keeps_its_place_over_a_start(enforcer: Enforcer, compiled: Path, pins: Path) -> None:
+def test_a_host_keeps_its_place_over_a_start(enforcer: Enforcer, begin: Callable[..., Enforcer]) -> None:
     """The addresses of a host are known by its place: in that of another one they would have the other's ports."""
 
     def write(to: Enforcer, *names: str) -> dict[str, int]:
@@ -412,7 +409,7 @@ def test_a_host_keeps_its_place_over_a_start(enforcer: Enforcer, compiled: Path,
         return {name: kept[maps.name(POLICY, name)] for name in names}
 
     assert write(enforcer, "a.test", "b.test", "*.c.test") == {"a.test": 0, "b.test": 1, "*.c.test": 2}
-    again = Enforcer(compiled, pins / "nucleo")
+    again = begin()
     assert write(again, "new.test", "*.c.test", "b.test") == {"b.test": 1, "*.c.test": 2, "new.test": 0}
     assert write(again, "b.test", "a.test")["b.test"] == 1
 
@@ -436,6 +433,7 @@ def changed_programs(text: str, other: str, folder: Path) -> Path:
 )
 def test_a_version_with_other_maps_takes_over_without_a_gap(
     enforcer: Enforcer,
+    begin: Callable[..., Enforcer],
     pins: Path,
     client: Pod,
     server: Pod,
@@ -458,7 +456,7 @@ def test_a_version_with_other_maps_takes_over_without_a_gap(
         return pad + pod(policy, which)
 
     monkeypatch.setattr(maps, "pod", padded)
-    following = Enforcer(following_programs, folder)
+    following = begin(following_programs)
     time.sleep(0.2)
     put(following, client, rules)
     following.sweep({POLICY})

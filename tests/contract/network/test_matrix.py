@@ -9,6 +9,7 @@ import itertools
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from copy import deepcopy
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -316,8 +317,12 @@ class Ground:
 
 @pytest.fixture(scope="module")
 def whole(compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    with bpf_file_system(tmp_path_factory.mktemp("matrix") / "bpf") as pins, routed(ADDRESSES, PROXY) as pods:
-        yield Ground(pods, Enforcer(compiled, pins / "nucleo"))
+    with (
+        bpf_file_system(tmp_path_factory.mktemp("matrix") / "bpf") as pins,
+        routed(ADDRESSES, PROXY) as pods,
+        closing(Enforcer(compiled, pins / "nucleo")) as enforcer,
+    ):
+        yield Ground(pods, enforcer)
 
 
 @pytest.fixture

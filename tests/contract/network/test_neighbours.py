@@ -93,9 +93,9 @@ def rules(pods: tuple[Pod, Pod]) -> Maps:
 
 
 @pytest.fixture
-def enforcer(compiled: Path, pins: Path, rules: Maps) -> Enforcer:
+def enforcer(begin: Callable[..., Enforcer], rules: Maps) -> Enforcer:
     """Of an agent that observes."""
-    made = Enforcer(compiled, pins / "nucleo")
+    made = begin()
     made.write(rules.watching())
     return made
 
