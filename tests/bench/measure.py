@@ -37,7 +37,7 @@ class Budget:
         if self.limit is None:
             return ""
         value = ratio if self.relative else median
-        said = f"{self.limit:g}×" if self.relative else f"{self.limit:g} s"
+        said = f"{self.limit:.3g}×" if self.relative else f"{self.limit:g} s"
         return said if value is None else f"{said}, {'kept' if value <= self.limit else 'MISSED'}"
 
 

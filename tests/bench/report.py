@@ -1,5 +1,6 @@
 """What was measured, as a Markdown table for people and as JSON for programs."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 from tests.bench.measure import Comparison, Row, Timing, median
 
 _HEAD = ("what", "Nucleo: median (min-max)", "beside", "median (min-max)", "ratio", "budget")
-_SMALL_SECONDS = 0.02
+# What medians below that many seconds are said in: the unit, how many of it are a second, digits behind the point.
+_UNITS = (("ns", 1e-6, 1e9, 0), ("µs", 1e-3, 1e6, 0), ("ms", 0.02, 1e3, 1), ("s", math.inf, 1, 2))
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -48,9 +50,9 @@ def _spread(timings: Sequence[Timing]) -> str:
     if not timings:
         return ""
     seconds = sorted(timing.seconds for timing in timings)
-    if median(timings) < _SMALL_SECONDS:
-        return f"{median(timings) * 1000:.1f} ms ({seconds[0] * 1000:.1f}-{seconds[-1] * 1000:.1f})"
-    return f"{median(timings):.2f} s ({seconds[0]:.2f}-{seconds[-1]:.2f})"
+    unit, _, factor, digits = next(each for each in _UNITS if median(timings) < each[1])
+    middle, least, most = (f"{each * factor:.{digits}f}" for each in (median(timings), seconds[0], seconds[-1]))
+    return f"{middle} {unit} ({least}-{most})"
 
 
 def _said(row: Row) -> list[str]:
