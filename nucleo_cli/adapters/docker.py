@@ -6,7 +6,7 @@
 import json
 import os
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Literal, cast
@@ -201,10 +201,19 @@ class Engine:
         with _translated(f"Image {reference}"):
             self._api.commit(container, repository, tag, changes=changes)
 
-    def signal(self, container: str, name: str) -> None:
-        """Sends the signal (`TERM`, …) to the container's process, without waiting for what it does."""
+    def hold(self, container: str) -> Callable[[], None]:
+        """Connects to the standard input of a container made with `stdin_open`; what it returns disconnects.
+
+        The input ends with the connection, so also when this process is killed or its machine is gone.
+        """
         with _translated(f"Container {container}"):
-            self._api.kill(container, name)
+            stream = self._api.attach_socket(container, params={"stdin": 1, "stream": 1})
+
+        def let_go() -> None:
+            # The SDK's answer owns the stream; a plain socket has none.
+            getattr(stream, "_response", stream).close()
+
+        return let_go
 
     def remove_container(self, container: str, *, force: bool = True, volumes: bool = False) -> None:
         """Removes the container (`volumes`: and its unnamed volumes); one that is not there, or just goes, is fine."""

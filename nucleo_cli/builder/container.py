@@ -41,8 +41,9 @@ _LAST_LINES = 40
 # A compiler names what it misses long before the last of a build's complaints.
 _LINES_SEARCHED = 1000
 _LONGEST_LINE = 4000
-# It ends by itself should nobody be left to remove it.
-_LIFE_SECONDS = 6 * 3600
+# It lives as long as somebody is connected to its input: the engine closes that when the process of a build is gone.
+# A machine that vanished may stay connected.
+_LIVE = ("timeout", str(6 * 3600), "cat")
 _OUT_OF_MEMORY = 137
 _SHELL = ("/bin/bash", "-euo", "pipefail", "-c")
 _NO_SPACE = re.compile(r"No space left on device|ENOSPC|[Dd]isk quota exceeded")
@@ -167,6 +168,7 @@ class BuildContainer:
         self._workdir = workdir
         self._volumes = dict(volumes or {})
         self._id = ""
+        self._let_go: Callable[[], None] = _nothing
         self._packed = 0
         self._bundle = layers.Bundle(int(user.partition(":")[0]))
         self._brought = 0
@@ -176,15 +178,17 @@ class BuildContainer:
         options: dict[str, Any] = {"network_mode": "host"} if self._host.needs_loopback else {}
         self._id = self._engine.create_container(
             self._image,
-            command=["sleep", str(_LIFE_SECONDS)],
+            command=_LIVE,
             user=self._user,
             volumes=self._volumes,
             labels={ROLE: "build", "io.nucleo.app": self._app, OWNER: owner()},
             init=True,
+            stdin_open=True,
             auto_remove=True,
             **options,
         )
         try:
+            self._let_go = self._engine.hold(self._id)
             self._engine.start(self._id)
         except BaseException:
             self.__exit__()
@@ -196,16 +200,14 @@ class BuildContainer:
 
     def _remove(self) -> None:
         self._bundle.close()
+        self._let_go()
         with suppress(NucleoError):
             self._engine.remove_container(self._id, force=True)
 
     def dismiss(self) -> None:
         """Let it end and the engine remove it, without waiting for that."""
         self._bundle.close()
-        try:
-            self._engine.signal(self._id, "TERM")
-        except NucleoError:
-            self._remove()
+        self._let_go()
 
     def put(self, source: Source, paths: Iterable[str]) -> None:
         """Give files of the tree below /app, for the steps to write beside them."""
@@ -344,6 +346,10 @@ class BuildContainer:
                 yield chunk
         if execution.code:
             raise NucleoError(f"{path} could not be read from the build container", "Run the same command again")
+
+
+def _nothing() -> None:
+    """Nothing holds a container that was never made."""
 
 
 def _aside(execution: Execution, told: bytearray) -> Iterator[bytes]:

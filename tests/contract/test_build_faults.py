@@ -463,6 +463,7 @@ def test_a_build_that_is_killed_anywhere_is_finished_by_the_next(
         (app / "one.txt").write_text(f"{event}\n")
         killed = run_killed(app, builder.address, event, folder)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
+        assert staying(lambda: left_over(engine)) == []
         finished = run_killed(app, builder.address, 0, folder)
         assert finished.returncode == 0, finished.stderr
         assert staying(lambda: left_over(engine)) == []

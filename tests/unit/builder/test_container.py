@@ -5,7 +5,7 @@ import io
 import os
 import socket
 import tarfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -75,8 +75,9 @@ class FakeEngine:
     def commit(self, container: str, reference: str, labels: dict[str, str]) -> None:
         self.calls.append(("commit", container, reference, labels))
 
-    def signal(self, container: str, name: str) -> None:
-        self.calls.append((name, container))
+    def hold(self, container: str) -> Callable[[], None]:
+        self.calls.append(("hold", container))
+        return lambda: self.calls.append(("let go", container))
 
     def remove_container(self, container: str, *, force: bool = True) -> None:
         self.calls.append(("remove", container))
@@ -109,7 +110,7 @@ def test_a_container_that_does_not_start_is_removed_too() -> None:
     engine = Broken()
     with pytest.raises(NotFound), opened(engine):
         pass
-    assert engine.calls == [("remove", "c1")]
+    assert engine.calls == [("hold", "c1"), ("let go", "c1"), ("remove", "c1")]
 
 
 def test_a_signal_in_the_middle_of_the_removal_leaves_no_container() -> None:
@@ -181,7 +182,7 @@ def test_all_that_a_step_needs_comes_in_one_piece_and_in_order() -> None:
         "app",
         "tmp/.nucleo-brought-0002",
     ]
-    assert engine.calls[-2][2]["user"] == "1000:1000"
+    assert engine.calls[-3][2]["user"] == "1000:1000"
 
 
 def test_what_cannot_be_put_back_is_told() -> None:
@@ -225,7 +226,7 @@ def test_what_is_kept_has_no_secret() -> None:
         build.restore([b"layer"])
         build.keep("nucleo-steps:1")
         ran(build)
-    _, put, unpack, commit, again, _, _ = engine.calls
+    put, unpack, commit, again, *_ = engine.calls[2:]
     assert put[3] == ["tmp/.nucleo-brought-0001.gz", "app"]
     assert "env" not in unpack[2]
     labels = {"io.nucleo.role": "steps", "io.nucleo.app": "shop", "io.nucleo.owner": ""}
@@ -239,7 +240,8 @@ def test_a_container_that_nobody_needs_ends_by_itself() -> None:
     build.__enter__()
     build.dismiss()
     assert engine.created["auto_remove"]
-    assert engine.calls == [("start", "c1"), ("TERM", "c1")]
+    assert engine.created["stdin_open"]
+    assert engine.calls == [("hold", "c1"), ("start", "c1"), ("let go", "c1")]
 
 
 def test_a_secret_that_a_step_prints_is_not_shown() -> None:
