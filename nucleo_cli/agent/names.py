@@ -19,16 +19,16 @@ _HEADER_BYTES = 12
 class Peer(NamedTuple):
     """`kind` is app, service, pod, node, dns or address; `name` is how a rule would write it.
 
-    `targets` are the ports of the pods behind a Service's own, by protocol and port.
+    `targets` are the ports that a rule would name, by protocol and port of a Service; None where it is no Service.
     """
 
     kind: str
     name: str
-    targets: Mapping[tuple[str, int], int] = {}
+    targets: Mapping[tuple[str, int], int] | None = None
 
     def target(self, protocol: str, port: int) -> int:
-        """The port that a rule would name."""
-        return self.targets.get((protocol, port), port) if self.kind == "app" else port
+        """The port that a rule would name; 0 where a Service has no such port."""
+        return port if self.targets is None else self.targets.get((protocol, port), 0)
 
 
 class Names:
@@ -80,7 +80,9 @@ class Names:
         behind = list(self.world.pods(namespace, selector)) if selector else []
         apps = {app for pod in behind if (app := labels(pod).get(APP))}
         if len(apps) != 1:
-            return Peer("service", f"{namespace}/{name}")
+            ports = service["spec"].get("ports") or ()
+            own = {(each.get("protocol", "TCP"), each["port"]): each["port"] for each in ports}
+            return Peer("service", f"{namespace}/{name}", own)
         targets = {(protocol, outer): inner for protocol, outer, inner in target_ports(service, behind)}
         return Peer("app", f"{namespace}/{apps.pop()}", targets)
 

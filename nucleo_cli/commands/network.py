@@ -125,18 +125,28 @@ def learn(
     from difflib import unified_diff
 
     from nucleo_cli.config.editing import with_rules
+    from nucleo_cli.domain.flows import UNRULED
+    from nucleo_cli.network.drops import would_allow
     from nucleo_cli.network.learn import missing
+    from nucleo_cli.workflows.drops import apps_behind
     from nucleo_cli.workflows.flows import Query, read_flows
 
     query = Query(time.time() - (since or _LEARN_SECONDS), dropped=True)
-    found = missing(context.app, read_flows(context.cluster, context.target, query))
+    seen = read_flows(context.cluster, context.target, query)
+    settings, behind = _settings(context), apps_behind(context.cluster, context.app)
+    unruled = [
+        flow for flow in seen if flow.verdict in UNRULED and not would_allow(context.app, settings, flow, behind)
+    ]
+    found = missing(context.app, unruled)
     file = context.options.directory / "nucleo.yml"
     before = file.read_text("utf-8")
     after = with_rules(before, found, context.app.environment)
     diff = list(unified_diff(before.splitlines(), after.splitlines(), "nucleo.yml", "nucleo.yml", n=2, lineterm=""))
     context.terminal.show({"rules": found, "written": write and bool(diff)}, "\n".join(diff))
-    if not diff:
+    if not unruled:
         context.terminal.note("the rules allow all that was seen")
+    elif not diff:
+        context.terminal.note("no rule to propose: nucleo network flows --dropped shows what none allows")
     elif write:
         file.write_text(after, "utf-8")
         context.terminal.note("written to nucleo.yml: nucleo deploy releases it")
@@ -154,6 +164,7 @@ def test(context: Context) -> int | None:
       nucleo network test --json | jq '.trials[] | select(.as_expected == false)'
     """
     from nucleo_cli.errors import Exit
+    from nucleo_cli.network.trials import NOWHERE
     from nucleo_cli.workflows.trials import try_rules
 
     tried, left_out = try_rules(context.cluster, context.app, _settings(context))
@@ -175,6 +186,10 @@ def test(context: Context) -> int | None:
     context.terminal.show(document, text if tried else "")
     for each in left_out:
         context.terminal.note(f'"{each.rule}" was not tried: {each.why}')
+    if any(not each.trial.expected and each.trial.host != NOWHERE for each in tried):
+        context.terminal.note(
+            "the agent saw these connections too: for an hour nucleo network learn would propose them"
+        )
     if context.app.network.mode == "audit":
         context.terminal.note("mode is audit: nothing is dropped, and only what rules allow was tried")
     elif not tried:
@@ -321,6 +336,8 @@ def _who(flow: "Flow") -> str:
 def _why(flow: "Flow", app: str) -> str:
     if flow.rule or flow.verdict == "allowed":
         return flow.rule or "open"
+    if flow.port and not flow.target:
+        return f"{flow.name} has no port {flow.port}"
     ways = (app, flow.name) if flow.direction == "out" else (flow.name, app)
     decides = ", Cilium decides" if flow.verdict == "undecided" else ""
     return f"no rule allows {ways[0]} to {ways[1]}:{flow.target}{decides}"

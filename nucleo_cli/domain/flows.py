@@ -17,8 +17,9 @@ class Flow:
 
     `direction` is "out" where the pod has opened them. `kind` and `peer` are who the address is: an app or a Service
     (NAMESPACE/NAME), a pod, the node, a host name by what DNS has answered, or only the address. `target` is the port
-    behind a Service's, which rules name. `rule` is as nucleo.yml writes it, empty where none decided. `first` and
-    `last` are seconds since 1970; `rtt_us` is the round-trip time of TCP, in microseconds and to a power of two.
+    behind a Service's, which rules name; 0 where the Service has no such port. `rule` is as nucleo.yml writes it, empty
+    where none decided. `first` and `last` are seconds since 1970; `rtt_us` is the round-trip time of TCP, in
+    microseconds and to a power of two.
     """
 
     pod: str

@@ -33,20 +33,23 @@ _API = "default/kubernetes"
 
 
 def dropped(app: App, settings: Settings, flows: Iterable[Flow], behind: Mapping[str, str] = {}) -> Iterator[Flow]:
-    """The flows that passed, and that the app's rules would not let pass.
+    """The flows that passed, and that the app's rules would not let pass; `behind` as in `would_allow`."""
+    return (flow for flow in flows if flow.passed and not would_allow(app, settings, flow, behind))
+
+
+def would_allow(app: App, settings: Settings, flow: Flow, behind: Mapping[str, str] = {}) -> bool:
+    """Whether the app's rules let a flow pass.
 
     `behind` are the apps behind Services that rules name, both as NAMESPACE/NAME. Of other pods behind one only their
     namespace is known: those in the Service's own count as allowed.
     """
-    for flow in flows:
-        direction: Direction = "from" if flow.direction == "in" else "to"
-        rules = allowed(app, settings, direction)
-        if rules is None or not flow.passed:
-            continue
-        if direction == "from":
-            rules += requests(app)
-        if not any(_fits(each.peer, each.ports, flow, app, behind) for each in rules):
-            yield flow
+    direction: Direction = "from" if flow.direction == "in" else "to"
+    rules = allowed(app, settings, direction)
+    if rules is None:
+        return True
+    if direction == "from":
+        rules += requests(app)
+    return any(_fits(each.peer, each.ports, flow, app, behind) for each in rules)
 
 
 def _fits(peer: object, ports: tuple[PortRange, ...], flow: Flow, app: App, behind: Mapping[str, str]) -> bool:

@@ -4,28 +4,29 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 from nucleo_cli.domain.app import App, Target
-from nucleo_cli.domain.flows import UNRULED, Flow
+from nucleo_cli.domain.flows import Flow
 from nucleo_cli.domain.network import Direction
+from nucleo_cli.network.trials import NOWHERE
 
 _PORTS = {"TCP": "", "UDP": "/udp"}
 
 
 def missing(app: App, flows: Iterable[Flow]) -> dict[Direction, list[str]]:
-    """The rules that nucleo.yml lacks for what none has allowed, whether it was dropped or not; sorted, by direction.
+    """Rules that would allow the flows; sorted, by direction.
 
-    Who scanned the app's ports, and what has no ports, is not proposed: a rule for it is for people to write.
+    Who scanned the app's ports, what has no ports, and a port that a Service does not have is not proposed: a rule for
+    it is for people to write.
     """
     found: dict[Direction, set[str]] = {"from": set(), "to": set()}
     for flow in flows:
-        direction: Direction = "from" if flow.direction == "in" else "to"
-        if flow.verdict in UNRULED and (rule := rule_for(app, flow)):
-            found[direction].add(rule)
+        if rule := rule_for(app, flow):
+            found["from" if flow.direction == "in" else "to"].add(rule)
     return {direction: sorted(rules) for direction, rules in found.items()}
 
 
 def rule_for(app: App, flow: Flow) -> str | None:
     """The narrowest rule that allows a flow; None where there is none to write."""
-    if flow.protocol not in _PORTS:
+    if flow.protocol not in _PORTS or not flow.target or flow.address == NOWHERE:
         return None
     ports = f":{flow.target}{_PORTS[flow.protocol]}"
     if flow.kind == "app":

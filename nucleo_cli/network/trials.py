@@ -11,7 +11,7 @@ from nucleo_cli.network.allowed import Allowed, allowed, app_pods
 from nucleo_cli.network.drops import dropped
 
 # Of a block for documentation (RFC 5737): nobody is there, whatever the rules say.
-_NOWHERE = "192.0.2.1"
+NOWHERE = "192.0.2.1"
 _API = "kubernetes.default.svc"
 _OTHERS = 8
 
@@ -104,14 +104,14 @@ def _allowed(rule: Allowed, app: App, places: Sequence[Place]) -> Iterator[Trial
 
 def _denied(app: App, settings: Settings, places: Sequence[Place], behind: Mapping[str, str]) -> Iterator[Trial]:
     """An address that nobody has, the API server, and some other apps: where no rule leads to them."""
-    samples = [("address", _NOWHERE, _NOWHERE, 9), ("service", "default/kubernetes", _API, 443)]
+    samples = [("address", NOWHERE, NOWHERE, 9), ("service", "default/kubernetes", _API, 443)]
     others: dict[tuple[str, str], Place] = {}
     for each in places:
         if (each.namespace, each.app) != (app.namespace, app.name):
             others.setdefault((each.namespace, each.app), each)
     samples += [("app", f"{each.namespace}/{each.app}", each.address, each.port) for each in others.values()][:_OTHERS]
     for kind, peer, host, port in samples:
-        address = _NOWHERE if host == _API else host
+        address = NOWHERE if host == _API else host
         flow = Flow("", "out", kind, peer, address, port, port, "TCP", "allowed", "", 0, 0, 1, 0, 0, 0, 0, 0, 0, None)
         if list(dropped(app, settings, [flow], behind)):
             yield Trial(host, port, False, f"no rule allows {app.name} to {peer}:{port}")

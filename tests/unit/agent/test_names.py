@@ -47,6 +47,7 @@ def test_of_the_cluster(names: Names, address: str, kind: str, name: str) -> Non
 
 def test_a_service_tells_the_port_behind_its_own(names: Names) -> None:
     assert who(names, "10.96.0.50").target("TCP", 80) == 8080
+    assert who(names, "10.96.0.50").target("TCP", 81) == who(names, "10.96.0.50").target("UDP", 80) == 0
     assert who(names, "10.1.0.5").target("TCP", 80) == 80
 
 

@@ -56,6 +56,39 @@ def test_flows_say_who_decided(nucleo: Program, monkeypatch: pytest.MonkeyPatch,
     assert line.endswith(why)
 
 
+def test_a_port_that_a_service_does_not_have(nucleo: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def seen(*_: object) -> list[Flow]:
+        return [flow(kind="app", peer="users/users", port=81, target=0)]
+
+    with_rule(tmp_path, "[]")
+
+    monkeypatch.setattr("nucleo_cli.workflows.flows.read_flows", seen)
+    assert nucleo("network", "flows", "--dropped").out.endswith("users/users has no port 81\n")
+    learned = nucleo("network", "learn")
+    assert learned.out == ""
+    assert "nucleo network flows --dropped shows" in learned.err
+
+
+def test_what_the_file_allows_by_now_is_not_proposed_again(
+    nucleo: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def seen(*_: object) -> list[Flow]:
+        return [flow(kind="app", peer="users/users", target=port) for port in (8080, 9090)]
+
+    monkeypatch.setattr("nucleo_cli.workflows.flows.read_flows", seen)
+    with_rule(tmp_path, '["app:users:8080"]')
+    assert nucleo("network", "learn", "--json").json["rules"] == {"from": [], "to": ["app:users:9090"]}
+    with_rule(tmp_path, '["app:users"]')
+    learned = nucleo("network", "learn")
+    assert (learned.out, learned.err) == ("", "the rules allow all that was seen\n")
+
+
+def with_rule(folder: Path, to: str) -> None:
+    file = folder / "shop" / "nucleo.yml"
+    plain = file.read_text().partition("network:")[0]
+    file.write_text(f"{plain}network: {{to: {to}}}\n")
+
+
 def test_top_says_how_long_a_round_trip_takes(nucleo: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     def seen(*_: object) -> list[Flow]:
         near, far = ({"kind": "app", "peer": f"users/{name}", "verdict": "allowed"} for name in ("near", "far"))
