@@ -17,6 +17,7 @@ Name = Annotated[str, Option("--name", metavar="NAME", help="The local cluster's
 Named = Annotated[
     str | None, Option("--name", metavar="NAME", help=f'The local cluster\'s name; "{LOCAL}" if not said.')
 ]
+_LISTS = ("sysctls", "ingress_from", "switched_off", "dns_zones", "edge_addresses")
 Confirm = Annotated[str | None, Option("--confirm", metavar="NAME", help="The cluster's name, to answer the question.")]
 
 
@@ -124,6 +125,16 @@ def configure(
     ingress_from: Annotated[
         str | None, Option("--ingress-from", help="Where the proxies of routes are: namespaces, blocks, or nodes.")
     ] = None,
+    https_port: Annotated[str | None, Option("--https-port", help="The port of HTTPS, 443 if not said.")] = None,
+    issuer: Annotated[
+        str | None, Option("--issuer", help="Who signs the certificates of domains: nucleo or ClusterIssuer/NAME.")
+    ] = None,
+    dns: Annotated[
+        str | None,
+        Option("--dns", help="Who writes their records: external-dns, rfc2136, designate, hosts, lexicon:PROVIDER."),
+    ] = None,
+    dns_zones: Annotated[str | None, Option("--dns-zones", help="The zones that it may write to.")] = None,
+    edge_addresses: Annotated[str | None, Option("--edge-addresses", help="What the records lead to.")] = None,
 ) -> None:
     """Write the settings that every deploy to the chosen cluster reads; an empty value takes one away.
 
@@ -146,6 +157,11 @@ def configure(
         "sysctls": sysctls,
         "network": network,
         "ingress-from": ingress_from,
+        "https-port": https_port,
+        "issuer": issuer,
+        "dns": dns,
+        "dns-zones": dns_zones,
+        "edge-addresses": edge_addresses,
     }
     changes = {key: value for key, value in given.items() if value is not None}
     if not changes:
@@ -198,5 +214,5 @@ def _summary(local: "Status") -> str:
 def _pairs(settings: dict[str, Any]) -> str:
     from nucleo_cli.terminal.tables import table
 
-    shown = {**settings, **{key: " ".join(settings[key]) for key in ("sysctls", "ingress_from", "switched_off")}}
+    shown = {**settings, **{key: " ".join(settings[key]) for key in _LISTS}}
     return table(("SETTING", "VALUE"), [(key.replace("_", "-"), str(value)) for key, value in shown.items() if value])

@@ -92,6 +92,13 @@ def number_of(text: str) -> int | None:
         return None
 
 
+def _boolean(text: str) -> bool:
+    return text.lower() == "true"
+
+
+BOOLEAN: Single[bool] = Single("true or false", _boolean, {"type": "boolean"}, frozenset({"bool"}))
+
+
 def choice(*words: str) -> Single[str]:
     """One of some words."""
     expected = " or ".join(words)

@@ -13,6 +13,7 @@ from nucleo_cli.config.problems import Place, Problem, Report
 from nucleo_cli.config.reading import MAX_BYTES, MalformedError, parse
 from nucleo_cli.config.values import as_label, platforms
 from nucleo_cli.domain.app import WEB, App, Build, Health, Port, Process, Resources, Scale, Target
+from nucleo_cli.domain.edge import Dns, Tls
 from nucleo_cli.domain.network import HttpRule, Limits, Network
 from nucleo_cli.errors import ConfigInvalid, UsageError
 
@@ -184,6 +185,9 @@ def _app(directory: Path, environment: str | None, values: Mapping[str, Any]) ->
         env=values.get("env", {}),
         build=_build(values),
         network=_network(values.get("network", {})),
+        domains=tuple(values.get("domains", ())),
+        tls=Tls(**values.get("tls", {})),
+        dns=Dns(**values.get("dns", {})),
     )
 
 

@@ -1,6 +1,7 @@
 """Every key of nucleo.yml. The reader, the JSON Schema and the documented example all come from these tables."""
 
-from nucleo_cli.config.kinds import Field, Keyed, Listed, Named, choice, whole
+from nucleo_cli.config.hosts import DOMAIN, ISSUER, MAX_AGE, TTL
+from nucleo_cli.config.kinds import BOOLEAN, Field, Keyed, Listed, Named, choice, whole
 from nucleo_cli.config.rules import EGRESS_IP, FROM, RATE, TO, different_rules, http_rule
 from nucleo_cli.config.scripts import Command
 from nucleo_cli.config.values import (
@@ -182,6 +183,26 @@ _NETWORK = Keyed(
     "a mapping with from and to",
 )
 
+_TLS = Keyed(
+    (
+        Field(
+            "issuer",
+            ISSUER,
+            "Who signs the certificates: nucleo, or cert-manager's ClusterIssuer/NAME or Issuer/NAME. Default: the "
+            "cluster's setting.",
+            ("ClusterIssuer/letsencrypt",),
+        ),
+        Field("redirect", BOOLEAN, "Whether HTTP leads to HTTPS where there is a certificate.", (True, False), True),
+        Field(
+            "hsts",
+            MAX_AGE,
+            "How long browsers may remember to use HTTPS alone: 180d, or a number of seconds. Default: no such header.",
+            ("180d",),
+        ),
+    ),
+    "a mapping with issuer, redirect and hsts",
+)
+
 _LAYERED = (
     Field(
         "ports",
@@ -220,6 +241,26 @@ _LAYERED = (
         ),
         "Config vars: names and values that the app sees in its environment, as they are written here.",
         ({"LOG_LEVEL": "info"},),
+    ),
+    Field(
+        "domains",
+        Listed(DOMAIN, "a list such as [shop.example.com]", different, "for example domains: [shop.example.com]"),
+        "Host names of the app's own; *.example.com is every name one label below example.com.",
+        (["shop.example.com"],),
+    ),
+    Field("tls", _TLS, "HTTPS of the domains.", ({"hsts": "180d"},)),
+    Field(
+        "dns",
+        Keyed(
+            (
+                Field(
+                    "ttl", TTL, "How long resolvers may keep an answer: 5m, or a number of seconds.", ("5m", 60), "5m"
+                ),
+            ),
+            "a mapping with ttl",
+        ),
+        "The records of the domains.",
+        ({"ttl": "5m"},),
     ),
     Field(
         "network",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nucleo_cli.domain.edge import Dns, Tls
 from nucleo_cli.domain.network import Network
 
 HTTP_PORTS = frozenset({80, 443})
@@ -86,7 +87,10 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """One app in one environment. `environment` is None for the unnamed one; `cluster` pins a kubeconfig context."""
+    """One app in one environment. `environment` is None for the unnamed one; `cluster` pins a kubeconfig context.
+
+    `domains` are host names of its own, in ASCII and lower case; "*.example.com" is every name one label below.
+    """
 
     name: str
     directory: Path
@@ -100,6 +104,9 @@ class App:
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     build: Build = Build()
     network: Network = field(default_factory=Network)
+    domains: tuple[str, ...] = ()
+    tls: Tls = field(default_factory=Tls)
+    dns: Dns = field(default_factory=Dns)
 
     @property
     def target(self) -> "Target":

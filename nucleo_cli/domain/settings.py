@@ -22,6 +22,12 @@ class Settings:
     `observed`: Nucleo's agent is on the cluster too, beside what enforces; it enforces nothing there.
     `ingress_from` says where the proxies of the routes are: namespaces of pods, address blocks, or "nodes" for those in
     the nodes' own network; empty: in the Gateway's namespace.
+    `https_port` is the outer port of HTTPS, as `http_port` is that of HTTP.
+    `issuer` signs the certificates of apps' domains: "nucleo" (the cluster's own authority), cert-manager's as
+    ClusterIssuer/NAME or Issuer/NAME, or "" for nobody.
+    `dns` writes their records: external-dns, rfc2136, designate, hosts, lexicon:PROVIDER, or "" for nobody.
+    `dns_zones` are those that it may write to; empty: those that it finds. `edge_addresses` are what the records lead
+    to, IP addresses or one host name; empty: what the Gateway or the Ingress says of itself.
     """
 
     registry_push: str = ""
@@ -38,6 +44,11 @@ class Settings:
     ingress_from: tuple[str, ...] = ()
     switched_off: tuple[str, ...] = ()
     observed: bool = False
+    https_port: int = 443
+    issuer: str = ""
+    dns: str = ""
+    dns_zones: tuple[str, ...] = ()
+    edge_addresses: tuple[str, ...] = ()
 
     @property
     def sees_flows(self) -> bool:

@@ -50,9 +50,6 @@ def from_data(data: Mapping[str, str]) -> Settings:
     routes = data.get("routes", "none")
     if routes not in ("gateway", "ingress", "none"):
         raise _nonsense("routes", routes, "gateway, ingress or none")
-    port = data.get("http-port", "80")
-    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
-        raise _nonsense("http-port", port, "a port number")
     network = data.get("network", "auto")
     if network not in ("auto", "networkpolicy", "cilium", "agent", "none"):
         raise _nonsense("network", network, "networkpolicy, cilium, agent, none or auto")
@@ -60,7 +57,7 @@ def from_data(data: Mapping[str, str]) -> Settings:
         registry_push=data.get("registry-push", ""),
         registry_pull=data.get("registry-pull", "") or data.get("registry-push", ""),
         base_domain=data.get("base-domain", ""),
-        http_port=int(port),
+        http_port=_port(data, "http-port", "80"),
         routes=routes,
         gateway=data.get("gateway", ""),
         ingress_class=data.get("ingress-class", ""),
@@ -69,7 +66,31 @@ def from_data(data: Mapping[str, str]) -> Settings:
         sysctls=tuple(data.get("sysctls", "").replace(",", " ").split()),
         network=network,
         ingress_from=_ingress_from(data.get("ingress-from", "")),
+        https_port=_port(data, "https-port", "443"),
+        issuer=_one_of(data, "issuer", r"nucleo|(ClusterIssuer|Issuer)/[a-z0-9.-]+", "nucleo or ClusterIssuer/NAME"),
+        dns=_one_of(
+            data,
+            "dns",
+            r"external-dns|rfc2136|designate|hosts|lexicon:[a-z0-9]+",
+            "external-dns, rfc2136, designate, hosts or lexicon:PROVIDER",
+        ),
+        dns_zones=tuple(each.rstrip(".").lower() for each in data.get("dns-zones", "").replace(",", " ").split()),
+        edge_addresses=tuple(data.get("edge-addresses", "").replace(",", " ").split()),
     )
+
+
+def _port(data: Mapping[str, str], key: str, default: str) -> int:
+    port = data.get(key, default)
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        raise _nonsense(key, port, "a port number")
+    return int(port)
+
+
+def _one_of(data: Mapping[str, str], key: str, pattern: str, expected: str) -> str:
+    value = data.get(key, "")
+    if value and not re.fullmatch(pattern, value):
+        raise _nonsense(key, value, expected)
+    return value
 
 
 def with_back_end(cluster: "Cluster", settings: Settings) -> Settings:

@@ -73,7 +73,7 @@ def test_every_problem_at_once(shop: Path, capsys: pytest.CaptureFixture[str]) -
         f"       nucleo.yml:1:1: platform is missing; expected one of {', '.join(platforms())}\n"
         '       nucleo.yml:2:1: scale must not begin higher than it ends, got "3-1"\n'
         "hint:  1:1: the keys here are name, platform, apt, build, ports, cmd, scale, resources, kernel, health, env, "
-        "network, environments\n"
+        "domains, tls, dns, network, environments\n"
         "hint:  1:1: write platform: NAME; nucleo platforms says what speaks for each\n"
         "hint:  2:1: write 1-3\n"
     )
