@@ -1,8 +1,15 @@
-"""How an app is reached: ports inside the cluster, ports on a load balancer, and one HTTP route."""
+"""How an app is reached: ports inside the cluster, ports on a load balancer, and its host names."""
 
-from nucleo_cli.charts.shape import ExternalPortValues, PortValues, RouteValues
-from nucleo_cli.domain.app import App, Port, Process
+from collections.abc import Sequence
+
+from nucleo_cli.charts.edge import gateway, ingress
+from nucleo_cli.charts.edge.site import routed, site
+from nucleo_cli.charts.shape import ExternalPortValues, PortValues, RouteValues, objects
+from nucleo_cli.domain.app import App, Process
+from nucleo_cli.domain.edge import Certificate
 from nucleo_cli.domain.settings import Settings
+
+__all__ = ["external_ports", "hosts", "ports", "routed", "routes", "url"]
 
 
 def ports(process: Process) -> list[PortValues]:
@@ -25,17 +32,10 @@ def external_ports(process: Process) -> list[ExternalPortValues]:
     ]
 
 
-def routed(app: App) -> tuple[Process, Port] | None:
-    """The process and the port behind the app's host names: external port 80, else 443; None: nothing is."""
-    found = [(process, port) for process in app.processes for port in process.ports if port.is_route]
-    return min(found, key=lambda each: each[1].external or 0, default=None)
-
-
 def hosts(app: App, settings: Settings) -> tuple[str, ...]:
-    """The host names of the app's HTTP route; empty when it has none or the cluster has no base domain."""
-    if not settings.base_domain or _kind(settings) == "none" or routed(app) is None:
-        return ()
-    return (f"{app.name}.{settings.base_domain}",)
+    """The host names of the app's routes: NAME.BASE-DOMAIN, then its domains; empty when it has none."""
+    found = site(app, settings)
+    return found.hosts if found else ()
 
 
 def url(app: App, settings: Settings) -> str | None:
@@ -47,27 +47,10 @@ def url(app: App, settings: Settings) -> str | None:
     return f"http://{names[0]}{port}"
 
 
-def routes(app: App, settings: Settings) -> RouteValues:
-    """The HTTP route of the app; kind none when there is nothing to route or no way to."""
-    names, target = hosts(app, settings), routed(app)
-    if not names or target is None:
+def routes(app: App, settings: Settings, certificates: Sequence[Certificate] = ()) -> RouteValues:
+    """The routes of the app, as whole manifests; kind none when there is nothing to route or no way to."""
+    found = site(app, settings, certificates)
+    if found is None or settings.routes == "none":
         return {"kind": "none", "hosts": []}
-    process, port = target
-    found: RouteValues = {
-        "kind": settings.routes,
-        "hosts": list(names),
-        "process": process.name,
-        "port": port.internal,
-    }
-    if settings.routes == "gateway":
-        namespace, _, name = settings.gateway.partition("/")
-        found["gateway"] = {"namespace": namespace, "name": name}
-    elif settings.ingress_class:
-        found["ingressClass"] = settings.ingress_class
-    return found
-
-
-def _kind(settings: Settings) -> str:
-    if settings.routes == "gateway" and "/" not in settings.gateway:
-        return "none"
-    return settings.routes
+    made = gateway.objects(found) if settings.routes == "gateway" else ingress.objects(found)
+    return {"kind": settings.routes, "hosts": list(found.hosts), "objects": objects(made)}

@@ -1,5 +1,6 @@
 """The values of chart_templates/app as types. values.schema.json says the same; a test compares the two."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
 
@@ -29,20 +30,6 @@ class SecretValues(TypedDict):
 
     name: str
     keys: list[str]
-
-
-class GatewayValues(TypedDict):
-    namespace: str
-    name: str
-
-
-class RouteValues(TypedDict):
-    kind: Literal["gateway", "ingress", "none"]
-    hosts: list[str]
-    process: NotRequired[str]
-    port: NotRequired[int]
-    gateway: NotRequired[GatewayValues]
-    ingressClass: NotRequired[str]
 
 
 class AutoscaleValues(TypedDict):
@@ -96,6 +83,7 @@ class MetadataValues(TypedDict):
     name: str
     namespace: NotRequired[str]
     labels: dict[str, str]
+    annotations: NotRequired[dict[str, str]]
 
 
 class ObjectValues(TypedDict):
@@ -103,6 +91,14 @@ class ObjectValues(TypedDict):
     kind: str
     metadata: MetadataValues
     spec: dict[str, Any]
+
+
+class RouteValues(TypedDict):
+    """The first of `hosts` is the one that probes name."""
+
+    kind: Literal["gateway", "ingress", "none"]
+    hosts: list[str]
+    objects: NotRequired[list[ObjectValues]]
 
 
 class NetworkValues(TypedDict):
@@ -141,3 +137,8 @@ class Values(TypedDict):
 def plain(values: Values) -> dict[str, Any]:
     """The same values for those who take any mapping."""
     return cast(dict[str, Any], values)
+
+
+def objects(manifests: Sequence[Mapping[str, Any]]) -> list[ObjectValues]:
+    """Manifests as values."""
+    return cast(list[ObjectValues], list(manifests))

@@ -1,6 +1,6 @@
 """App + Image → the values of chart_templates/app. Everything is decided here; the templates only write it down."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from nucleo_cli.charts.containers import probe, resources, stop
@@ -17,6 +17,7 @@ from nucleo_cli.charts.shape import (
 )
 from nucleo_cli.domain.app import App, Process, Scale
 from nucleo_cli.domain.build import Image
+from nucleo_cli.domain.edge import Certificate
 from nucleo_cli.domain.release import Facts, Revision
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.domain.shell import shell_argv
@@ -36,15 +37,17 @@ def values(
     live: Mapping[str, int] = NO_LIVE,
     config: Mapping[str, str] | None = None,
     secret: SecretValues | None = None,
+    certificates: Sequence[Certificate] = (),
 ) -> Values:
     """The values of a release.
 
     `previous` is the release that this one follows: its config vars and its Secret are carried over unless `config` or
-    `secret` say otherwise. `live` is the replicas of each process's Deployment, by process.
+    `secret` say otherwise. `live` is the replicas of each process's Deployment, by process. `certificates` are those of
+    the app's domains.
     """
     decided = scales(app, live, previous.values if previous else {})
-    route = routes(app, settings)
-    host = route["hosts"][0] if route["hosts"] else None
+    route = routes(app, settings, certificates)
+    host = next((each for each in route["hosts"] if not each.startswith("*")), None)
     return {
         "nucleo": _facts(app, image, facts),
         "image": {

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Routes = Literal["gateway", "ingress", "none"]
+Controller = Literal["traefik", "envoy", "cilium", "nginx", "haproxy", "other"]
+Listeners = Literal["listenerset", "gateway", "shared"]
 BackEnd = Literal["networkpolicy", "cilium", "agent", "none"]
 
 
@@ -28,6 +30,9 @@ class Settings:
     `dns` writes their records: external-dns, rfc2136, designate, hosts, lexicon:PROVIDER, or "" for nobody.
     `dns_zones` are those that it may write to; empty: those that it finds. `edge_addresses` are what the records lead
     to, IP addresses or one host name; empty: what the Gateway or the Ingress says of itself.
+    `controller` serves the routes, and `listeners` is where HTTPS of an app's own domains can be heard: in a
+    ListenerSet or a Gateway of the app's own, or only where the shared Gateway's listeners do; both and `gateway_class`
+    are found out when an app has domains.
     """
 
     registry_push: str = ""
@@ -49,6 +54,9 @@ class Settings:
     dns: str = ""
     dns_zones: tuple[str, ...] = ()
     edge_addresses: tuple[str, ...] = ()
+    controller: Controller = "other"
+    listeners: Listeners = "shared"
+    gateway_class: str = ""
 
     @property
     def sees_flows(self) -> bool:

@@ -33,6 +33,7 @@ from nucleo_cli.network.manifest import where as rule_path
 from nucleo_cli.workflows.answer import first_answer
 from nucleo_cli.workflows.build import step_documents
 from nucleo_cli.workflows.drops import check_drops
+from nucleo_cli.workflows.edge import with_edge
 from nucleo_cli.workflows.history import History, is_healthy, mark_healthy, read_history, recover
 from nucleo_cli.workflows.lease import acquire
 from nucleo_cli.workflows.phases import Phase, recorded
@@ -144,6 +145,7 @@ def _intend(tools: "Tools", app: App) -> _Intent:
     plan = plan_app(app, source)
     settings = read_settings(tools.cluster, to_push=True)
     check_sysctls(app.kernel, settings.sysctls)
+    settings = with_edge(tools.cluster, settings, app)
     if not app.network.is_silent:
         settings = with_back_end(tools.cluster, settings)
         refuse(app, settings)

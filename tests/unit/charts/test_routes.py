@@ -1,12 +1,16 @@
 """Ports inside, ports outside, host names."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nucleo_cli.charts.routes import external_ports, hosts, ports, routed, routes, url
+from nucleo_cli.charts.shape import RouteValues
 from nucleo_cli.domain.app import App, Port, Process
 from nucleo_cli.domain.settings import Settings
+
+Json = dict[str, Any]
 
 INGRESS = Settings(base_domain="apps.example.com", routes="ingress", ingress_class="traefik")
 GATEWAY = Settings(base_domain="localhost", http_port=8081, routes="gateway", gateway="traefik/web")
@@ -66,16 +70,26 @@ def test_the_url_exists_when_a_route_does(given: tuple[Port, ...], settings: Set
 
 
 def test_a_route_on_a_gateway() -> None:
-    assert routes(app(Port(8080, 80)), GATEWAY) == {
-        "kind": "gateway",
-        "hosts": ["shop.localhost"],
-        "process": "web",
-        "port": 8080,
-        "gateway": {"namespace": "traefik", "name": "web"},
-    }
+    found = routes(app(Port(8080, 80)), GATEWAY)
+    assert (found["kind"], found["hosts"]) == ("gateway", ["shop.localhost"])
+    (route,) = made(found)
+    assert route["kind"] == "HTTPRoute"
+    assert route["metadata"]["name"] == "shop"
+    (parent,) = route["spec"]["parentRefs"]
+    assert (parent["namespace"], parent["name"]) == ("traefik", "web")
+    assert route["spec"]["hostnames"] == ["shop.localhost"]
+    assert route["spec"]["rules"][0]["backendRefs"] == [{"name": "shop", "port": 8080}]
 
 
 def test_a_route_by_ingress() -> None:
-    expected = {"kind": "ingress", "hosts": ["shop.localhost"], "process": "web", "port": 8080}
-    assert routes(app(Port(8080, 80)), Settings(base_domain="localhost", routes="ingress")) == expected
-    assert routes(app(Port(8080, 80)), INGRESS).get("ingressClass") == "traefik"
+    (ingress,) = made(routes(app(Port(8080, 80)), Settings(base_domain="localhost", routes="ingress")))
+    assert "ingressClassName" not in ingress["spec"]
+    (rule,) = ingress["spec"]["rules"]
+    assert rule["host"] == "shop.localhost"
+    assert rule["http"]["paths"][0]["backend"] == {"service": {"name": "shop", "port": {"number": 8080}}}
+    (ingress,) = made(routes(app(Port(8080, 80)), INGRESS))
+    assert ingress["spec"]["ingressClassName"] == "traefik"
+
+
+def made(found: RouteValues) -> list[Json]:
+    return [dict(each) for each in found.get("objects", [])]
