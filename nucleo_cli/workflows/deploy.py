@@ -23,6 +23,7 @@ from nucleo_cli.charts.values import values
 from nucleo_cli.domain.app import App
 from nucleo_cli.domain.build import GitFacts, Image, Plan
 from nucleo_cli.domain.documents import Json, labels, parts
+from nucleo_cli.domain.edge import Certificate
 from nucleo_cli.domain.events import Notice, PhaseEnded, StepEnded, Warned, Work
 from nucleo_cli.domain.labels import of_app
 from nucleo_cli.domain.release import Facts, Revision
@@ -32,6 +33,8 @@ from nucleo_cli.network.backends import refuse
 from nucleo_cli.network.manifest import where as rule_path
 from nucleo_cli.workflows.answer import first_answer
 from nucleo_cli.workflows.build import step_documents
+from nucleo_cli.workflows.certificates import certificates, named, sign_missing
+from nucleo_cli.workflows.certificates import collect as collect_certificates
 from nucleo_cli.workflows.drops import check_drops
 from nucleo_cli.workflows.edge import with_edge
 from nucleo_cli.workflows.history import History, is_healthy, mark_healthy, read_history, recover
@@ -94,6 +97,7 @@ class _Intent:
     source: Source
     plan: Plan
     settings: Settings
+    certificates: tuple[Certificate, ...]
     inputs: str
 
 
@@ -110,6 +114,7 @@ def _deploy(tools: "Tools", app: App, wish: Wish) -> Work[Deployed]:
     yield check.start(f"{app.name} in namespace {app.namespace}")
     intent = _intend(tools, app)
     with (yield from acquire(tools.cluster, app.target, wait=wish.wait_lock)) as lease:
+        yield from sign_missing(tools.cluster, app.target, intent.certificates)
         history = recover(tools.cluster, read_history(tools.cluster, app.target))
         deployments = _deployments(tools, app)
         current = _unchanged(intent, history, deployments)
@@ -154,18 +159,20 @@ def _intend(tools: "Tools", app: App) -> _Intent:
             f'cluster "{tools.cluster.context}" does not say which registry to use',
             "nucleo cluster configure --registry HOST/PREFIX",
         )
-    return _Intent(app, source, plan, settings, _inputs(app, source, plan, settings))
+    found = certificates(tools.cluster, app, settings)
+    return _Intent(app, source, plan, settings, found, _inputs(app, source, plan, settings, found))
 
 
 def _summary(intent: _Intent) -> str:
     return f"{intent.plan.platform} {intent.plan.version}, {len(intent.source.paths)} files"
 
 
-def _inputs(app: App, source: Source, plan: Plan, settings: Settings) -> str:
+def _inputs(app: App, source: Source, plan: Plan, settings: Settings, found: tuple[Certificate, ...]) -> str:
     """A hash of all that decides what would run: the image's inputs, nucleo.yml, the chart, the cluster's settings."""
     wanted = architectures(app, settings, load_platform(plan.platform))
     described = dataclasses.asdict(dataclasses.replace(app, directory=Path()))
-    parts = [inputs_hash(app, source, plan, wanted), described, dataclasses.asdict(settings), _chart_hash()]
+    at_edge = [dataclasses.asdict(each) for each in found]
+    parts = [inputs_hash(app, source, plan, wanted), described, dataclasses.asdict(settings), at_edge, _chart_hash()]
     return "sha256:" + hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -234,13 +241,17 @@ def _release(work: Change, intent: _Intent, wish: Wish, live: dict[str, int]) ->
         intent.settings,
         previous=previous,
         live=live,
+        certificates=intent.certificates,
         config=staged.config if staged else None,
         secret=write_secret(work.tools.cluster, app.target, staged.secrets) if staged and staged.secrets else None,
     )
     revision = yield from change(work, _write(work, document, _description(commit, image)), "installing the release")
     if staged:
         drop_staged(work.tools.cluster, app.target)
-    collect(work.tools.cluster, read_history(work.tools.cluster, app.target))
+    after = read_history(work.tools.cluster, app.target)
+    collect(work.tools.cluster, after)
+    if app.domains or (previous and named(previous.values)):
+        collect_certificates(work.tools.cluster, after)
     return revision
 
 

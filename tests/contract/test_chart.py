@@ -286,7 +286,7 @@ def test_a_platform_may_need_to_write_to_its_root(helm: Helm) -> None:
         ({"processes": {"web": {"resources": {"requests": {}}, "stop": {"grace": 30}, "wait": True}}}, "wait"),
         ({"env": {"A": 1}}, "env"),
         ({"env": {"A=B": "1"}}, "A=B"),
-        ({"routes": {"kind": "ingress", "hosts": []}}, "routes"),
+        ({"routes": {"kind": "proxy", "hosts": []}}, "routes"),
     ],
 )
 def test_the_schema_refuses_what_the_templates_do_not_know(helm: Helm, change: Json, said: str) -> None:

@@ -47,6 +47,7 @@ def create(engine: "Engine", name: str, image: str, ports: Ports) -> str:
             "NUCLEO_CLUSTER": name,
             "NUCLEO_REGISTRY_PORT": str(ports.registry),
             "NUCLEO_HTTP_PORT": str(ports.http),
+            "NUCLEO_HTTPS_PORT": str(ports.https),
         },
         volumes=mounts(full, cgroup_v1),
         labels=labels(name),

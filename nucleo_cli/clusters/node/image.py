@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 COREDNS = "1.15.0"
 METRICS_SERVER = "0.9.0"
 TRAEFIK = "3.7.15"
+# Of its module, which is not published with every release; the definitions of these two are the same.
+TRAEFIK_CRDS = "3.7.13"
 GATEWAY_API = "1.6.3"
 DEBIAN = "bookworm"
 _PACKAGES = (
@@ -39,7 +41,7 @@ def name() -> str:
     """The image that this version of Nucleo starts: NUCLEO_NODE_IMAGE, else one named by the hash of its recipe."""
     if published := os.environ.get("NUCLEO_NODE_IMAGE"):
         return published
-    versions = (tools.KUBERNETES, COREDNS, METRICS_SERVER, TRAEFIK, GATEWAY_API, DEBIAN, *_PACKAGES)
+    versions = (tools.KUBERNETES, COREDNS, METRICS_SERVER, TRAEFIK, TRAEFIK_CRDS, GATEWAY_API, DEBIAN, *_PACKAGES)
     sums = hashlib.sha256("\n".join(versions).encode())
     for file in sorted(path for path in _RECIPE.rglob("*") if path.is_file()):
         sums.update(f"\n{file.relative_to(_RECIPE)}\n".encode() + file.read_bytes())
@@ -104,7 +106,7 @@ def _fill(context: Path, base: str) -> Work[None]:
     for component in _COMPONENTS:
         (context / "bin" / component).symlink_to("hyperkube")
     yield from _add_ons(context / "lib")
-    for manifest in _gateway_crds():
+    for manifest in (*_gateway_crds(), _traefik_crds()):
         shutil.copyfile(manifest, context / "crds" / manifest.name)
 
 
@@ -125,6 +127,12 @@ def _gateway_crds() -> Iterator[Path]:
     """The definitions of the Gateway API's standard channel."""
     folder = tools.go_module("sigs.k8s.io/gateway-api", GATEWAY_API) / "config" / "crd" / "standard"
     return (path for path in sorted(folder.glob("gateway.networking.k8s.io_*.yaml")) if "_vap_" not in path.name)
+
+
+def _traefik_crds() -> Path:
+    """The definitions of Traefik's own kinds."""
+    folder = tools.go_module("github.com/traefik/traefik/v3", TRAEFIK_CRDS) / "docs/content/reference"
+    return folder / "dynamic-configuration/kubernetes-crd-definition-v1.yml"
 
 
 def _link(source: Path, target: Path) -> None:

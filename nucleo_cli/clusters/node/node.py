@@ -131,7 +131,7 @@ def _renew(engine: "Engine", name: str, found: dict[str, Any]) -> Work[None]:
     if found["Image"] != wanted:
         yield Notice(f'cluster "{name}" moves to {wanted}')
         yield from image.ensure(engine)
-        kept = ports.bound(engine.inspect(found["Id"]))
+        kept = ports.complete(ports.bound(engine.inspect(found["Id"])), _promised(engine))
         engine.remove_container(found["Id"])
         create(engine, name, wanted, kept)
 
@@ -141,7 +141,7 @@ def _promised(engine: "Engine") -> set[int]:
     promised: set[int] = set()
     for other in engine.containers({LABEL: ""}):
         bound: Ports = ports.bound(engine.inspect(other["Id"]))
-        promised |= {bound.api, bound.registry, bound.http}
+        promised |= {bound.api, bound.registry, bound.http, bound.https}
     return promised
 
 

@@ -2,38 +2,47 @@
 
 import socket
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-API, REGISTRY, HTTP = 6443, 5000, 80
-_PREFERRED = {API: 6443, REGISTRY: 5000, HTTP: 8080}
+API, REGISTRY, HTTP, HTTPS = 6443, 5000, 80, 443
+_PREFERRED = {API: 6443, REGISTRY: 5000, HTTP: 8080, HTTPS: 8443}
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The outer ports of the API server, the registry and the ingress."""
+    """The outer ports of the API server, the registry and the ingress, all different.
+
+    `https` is 0 for a container that an older version of Nucleo made, which has none.
+    """
 
     api: int
     registry: int
     http: int
+    https: int
 
     def bindings(self) -> dict[str, tuple[str, int]]:
         """As docker-py's `ports` option wants them."""
-        outer = {API: self.api, REGISTRY: self.registry, HTTP: self.http}
+        outer = {API: self.api, REGISTRY: self.registry, HTTP: self.http, HTTPS: self.https}
         return {f"{inner}/tcp": ("127.0.0.1", port) for inner, port in outer.items()}
 
 
 def choose(taken: Collection[int] = ()) -> Ports:
     """Free ports: the well-known ones where nobody has them; `taken` are promised to stopped containers."""
-    api, registry, http = (_free(_PREFERRED[inner], taken) for inner in (API, REGISTRY, HTTP))
-    return Ports(api, registry, http)
+    api, registry, http, https = (_free(preferred, taken) for preferred in _PREFERRED.values())
+    return Ports(api, registry, http, https)
+
+
+def complete(kept: Ports, taken: Collection[int] = ()) -> Ports:
+    """The same ports, with one for HTTPS where there was none."""
+    return kept if kept.https else replace(kept, https=_free(_PREFERRED[HTTPS], taken))
 
 
 def bound(container: Mapping[str, Any]) -> Ports:
     """The ports of a container, as inspected, running or not."""
     bindings = container["HostConfig"]["PortBindings"]
-    api, registry, http = (int(bindings[f"{inner}/tcp"][0]["HostPort"]) for inner in (API, REGISTRY, HTTP))
-    return Ports(api, registry, http)
+    found = {inner: bindings.get(f"{inner}/tcp", [{"HostPort": 0}])[0]["HostPort"] for inner in _PREFERRED}
+    return Ports(*(int(port) for port in found.values()))
 
 
 def _free(preferred: int, taken: Collection[int]) -> int:

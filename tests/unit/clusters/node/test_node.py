@@ -51,7 +51,8 @@ def test_up_makes_a_cluster(engine: FakeEngine) -> None:
     assert contexts() == ["nucleo-local"]
     assert choice.chosen() == "nucleo-local"
     env = engine.made["nucleo-local"]["options"]["env"]
-    assert env == {"NUCLEO_CLUSTER": "local", "NUCLEO_REGISTRY_PORT": "5000", "NUCLEO_HTTP_PORT": "8080"}
+    outer = {"NUCLEO_REGISTRY_PORT": "5000", "NUCLEO_HTTP_PORT": "8080", "NUCLEO_HTTPS_PORT": "8443"}
+    assert env == {"NUCLEO_CLUSTER": "local", **outer}
 
 
 def test_up_again_changes_nothing(engine: FakeEngine) -> None:

@@ -25,7 +25,8 @@ TOLD = (
 def engine(home: Path) -> FakeEngine:
     engine = FakeEngine("image")
     options: dict[str, Any] = {"labels": {"io.nucleo.cluster": "local"}}
-    engine.create_container("image", name="nucleo-local", ports=ports.Ports(6443, 5000, 8080).bindings(), **options)
+    outer = ports.Ports(6443, 5000, 8080, 8443).bindings()
+    engine.create_container("image", name="nucleo-local", ports=outer, **options)
     engine.start("nucleo-local")
     engine.commands["nucleo-status"] = FakeExecution(TOLD)
     engine.commands["ls"] = FakeExecution(("etcd", "kubelet"))
@@ -36,14 +37,14 @@ def test_a_running_cluster(engine: FakeEngine) -> None:
     told = status.status(cast(Any, engine))
     assert (told.state, told.kubernetes, told.ready, told.memory) == ("running", "v1.34.4", True, 1 << 20)
     assert told.components == (Component("etcd", "run", 123), Component("kube-proxy", "down", 2))
-    assert json.loads(json.dumps(asdict(told)))["ports"] == {"api": 6443, "registry": 5000, "http": 8080}
+    assert json.loads(json.dumps(asdict(told)))["ports"] == {"api": 6443, "registry": 5000, "http": 8080, "https": 8443}
 
 
 def test_a_stopped_cluster_keeps_its_ports(engine: FakeEngine) -> None:
     engine.made["nucleo-local"]["State"] = "exited"
     told = status.status(cast(Any, engine))
     assert (told.state, told.ready) == ("exited", False)
-    assert told.ports == ports.Ports(6443, 5000, 8080)
+    assert told.ports == ports.Ports(6443, 5000, 8080, 8443)
 
 
 def test_an_absent_cluster() -> None:
