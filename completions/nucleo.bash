@@ -48,7 +48,7 @@ _nucleo() {
     " cluster down") words="--app --confirm --directory --env --help --json --name --no-color --no-input --quiet --timeout" ;;
     " cluster status") words="--app --directory --env --follow --help --json --logs --name --no-color --no-input --quiet --tail --timeout" ;;
     " cluster use") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
-    " cluster configure") words="--app --architectures --base-domain --directory --dns --dns-zones --edge-addresses --env --gateway --help --http-port --https-port --ingress-class --ingress-from --issuer --json --network --no-color --no-input --platform-images --quiet --registry --registry-pull --routes --sysctls --timeout" ;;
+    " cluster configure") words="--app --architectures --base-domain --directory --dns --dns-credentials --dns-zones --edge-addresses --env --gateway --help --http-port --https-port --ingress-class --ingress-from --issuer --json --network --no-color --no-input --platform-images --quiet --registry --registry-pull --routes --sysctls --timeout" ;;
     " completion") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
     " version") words="--app --directory --env --help --json --no-color --no-input --quiet --timeout" ;;
   esac

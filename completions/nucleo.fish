@@ -415,6 +415,7 @@ complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subc
 complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from configure' -l base-domain -d 'Apps are at NAME.BASE-DOMAIN.'
 complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from configure' -l directory -d 'The folder with nucleo.yml.'
 complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from configure' -l dns -d 'Who writes their records: external-dns, rfc2136, designate, hosts, lexicon:PROVIDER.'
+complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from configure' -l dns-credentials -d 'What it needs, as NAME=VALUE; - reads stdin.'
 complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from configure' -l dns-zones -d 'The zones that it may write to.'
 complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from configure' -l edge-addresses -d 'What the records lead to.'
 complete -c nucleo -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from configure' -l env -d 'An environment of nucleo.yml.'

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from nucleo_cli.charts.edge import gateway, ingress
+from nucleo_cli.charts.edge import endpoint, gateway, ingress
 from nucleo_cli.charts.edge.site import routed, site
 from nucleo_cli.charts.shape import ExternalPortValues, PortValues, RouteValues, objects
 from nucleo_cli.domain.app import App, Process
@@ -53,4 +53,5 @@ def routes(app: App, settings: Settings, certificates: Sequence[Certificate] = (
     if found is None or settings.routes == "none":
         return {"kind": "none", "hosts": []}
     made = gateway.objects(found) if settings.routes == "gateway" else ingress.objects(found)
+    made += endpoint.objects(found)
     return {"kind": settings.routes, "hosts": list(found.hosts), "objects": objects(made)}

@@ -1,6 +1,7 @@
 """nucleo cluster."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
@@ -17,7 +18,9 @@ Name = Annotated[str, Option("--name", metavar="NAME", help="The local cluster's
 Named = Annotated[
     str | None, Option("--name", metavar="NAME", help=f'The local cluster\'s name; "{LOCAL}" if not said.')
 ]
-_LISTS = ("sysctls", "ingress_from", "switched_off", "dns_zones", "edge_addresses")
+_LISTS = ("architectures", "sysctls", "ingress_from", "switched_off", "dns_zones", "edge_addresses")
+# Of one app's edge, and no setting.
+_FOUND_OUT = ("controller", "listeners", "gateway_class", "endpoints")
 Confirm = Annotated[str | None, Option("--confirm", metavar="NAME", help="The cluster's name, to answer the question.")]
 
 
@@ -134,6 +137,9 @@ def configure(
         Option("--dns", help="Who writes their records: external-dns, rfc2136, designate, hosts, lexicon:PROVIDER."),
     ] = None,
     dns_zones: Annotated[str | None, Option("--dns-zones", help="The zones that it may write to.")] = None,
+    dns_credentials: Annotated[
+        str | None, Option("--dns-credentials", metavar="FILE", help="What it needs, as NAME=VALUE; - reads stdin.")
+    ] = None,
     edge_addresses: Annotated[str | None, Option("--edge-addresses", help="What the records lead to.")] = None,
 ) -> None:
     """Write the settings that every deploy to the chosen cluster reads; an empty value takes one away.
@@ -141,8 +147,9 @@ def configure(
     \b
       nucleo cluster configure --registry registry.example.com/apps --base-domain apps.example.com
       nucleo cluster configure --routes ingress --ingress-class nginx
+      nucleo cluster configure --dns rfc2136 --dns-credentials dns.env
     """
-    from nucleo_cli.workflows.configure import configure
+    from nucleo_cli.workflows.configure import configure, keep_credentials
 
     given = {
         "registry-push": registry,
@@ -164,9 +171,11 @@ def configure(
         "edge-addresses": edge_addresses,
     }
     changes = {key: value for key, value in given.items() if value is not None}
-    if not changes:
+    if not changes and not dns_credentials:
         raise UsageError("no setting is given", "nucleo cluster status shows the settings; --help lists the options")
     settings = asdict(configure(context.cluster, changes))
+    if dns_credentials:
+        keep_credentials(context.cluster, _credentials(context, dns_credentials))
     context.terminal.show({"context": context.cluster_context, "settings": settings}, lambda: _pairs(settings))
 
 
@@ -211,8 +220,20 @@ def _summary(local: "Status") -> str:
     return f"Kubernetes {local.kubernetes.removeprefix('v')}, {ready}, {local.memory >> 20} MiB, {where}"
 
 
+def _credentials(context: Context, file: str) -> dict[str, str]:
+    """NAME=VALUE lines; an error shows none of them, for they are secret."""
+    from nucleo_cli.commands.config import lines
+
+    try:
+        text = context.terminal.stdin.read() if file == "-" else Path(file).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} cannot be read: {error}") from error
+    return lines(text, "standard input" if file == "-" else file)
+
+
 def _pairs(settings: dict[str, Any]) -> str:
     from nucleo_cli.terminal.tables import table
 
     shown = {**settings, **{key: " ".join(settings[key]) for key in _LISTS}}
-    return table(("SETTING", "VALUE"), [(key.replace("_", "-"), str(value)) for key, value in shown.items() if value])
+    rows = [(key.replace("_", "-"), str(value)) for key, value in shown.items() if value and key not in _FOUND_OUT]
+    return table(("SETTING", "VALUE"), rows)

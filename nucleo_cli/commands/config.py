@@ -106,7 +106,7 @@ def _values(context: Context, variables: list[str], secret: bool) -> dict[str, s
                 f"nucleo config set --secret {name} < FILE",
             )
         if each == _STDIN:
-            found |= _lines(context.terminal.stdin.read())
+            found |= lines(context.terminal.stdin.read())
         else:
             found[check_name(name)] = value if separator else _one(context, name, secret)
     return found
@@ -121,7 +121,8 @@ def _one(context: Context, name: str, secret: bool) -> str:
     return context.terminal.stdin.read().removesuffix("\n")
 
 
-def _lines(text: str) -> dict[str, str]:
+def lines(text: str, where: str = "standard input") -> dict[str, str]:
+    """Lines of NAME=VALUE, with comments; UsageError names the line of `where`, and shows nothing of it."""
     from nucleo_cli.workflows.config_vars import check_name, is_name
 
     found: dict[str, str] = {}
@@ -131,7 +132,7 @@ def _lines(text: str) -> dict[str, str]:
         name, separator, value = line.strip().removeprefix("export ").partition("=")
         if not separator or not is_name(name.strip()):
             # Not the line itself: it may be a part of a secret, such as the second line of a key.
-            raise UsageError(f"standard input, line {number}: expected NAME=VALUE")
+            raise UsageError(f"{where}, line {number}: expected NAME=VALUE")
         found[check_name(name.strip())] = _unquoted(value)
     return found
 

@@ -33,6 +33,7 @@ class Settings:
     `controller` serves the routes, and `listeners` is where HTTPS of an app's own domains can be heard: in a
     ListenerSet or a Gateway of the app's own, or only where the shared Gateway's listeners do; both and `gateway_class`
     are found out when an app has domains.
+    `endpoints`: external-dns reads DNSEndpoint objects here; found out likewise.
     """
 
     registry_push: str = ""
@@ -57,6 +58,7 @@ class Settings:
     controller: Controller = "other"
     listeners: Listeners = "shared"
     gateway_class: str = ""
+    endpoints: bool = False
 
     @property
     def sees_flows(self) -> bool:

@@ -1,11 +1,13 @@
 """Writes the cluster's own settings: the ConfigMap `nucleo` that every deploy reads."""
 
+import base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nucleo_cli.adapters.kubernetes import path
 from nucleo_cli.domain.settings import Settings
 from nucleo_cli.errors import Conflict, NotFound
+from nucleo_cli.workflows.dns import CREDENTIALS
 from nucleo_cli.workflows.settings import NAME, NAMESPACE, from_data, node_architectures
 
 if TYPE_CHECKING:
@@ -30,6 +32,15 @@ def configure(cluster: "Cluster", changes: Mapping[str, str]) -> Settings:
     if wanted != data:
         cluster.patch(where, {"data": {key: value or None for key, value in {**data, **changes}.items()}})
     return settings
+
+
+def keep_credentials(cluster: "Cluster", credentials: Mapping[str, str]) -> None:
+    """Keeps what the DNS provider needs, in place of what was kept before."""
+    name = CREDENTIALS[1]
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in credentials.items()}
+    metadata = {"name": name, "labels": {"app.kubernetes.io/managed-by": "nucleo"}}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data}
+    cluster.patch(path("v1", "secrets", NAMESPACE, name), body, "apply")
 
 
 def _create(cluster: "Cluster") -> dict[str, str]:

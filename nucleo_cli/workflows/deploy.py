@@ -22,7 +22,7 @@ from nucleo_cli.charts.sysctls import check as check_sysctls
 from nucleo_cli.charts.values import values
 from nucleo_cli.domain.app import App
 from nucleo_cli.domain.build import GitFacts, Image, Plan
-from nucleo_cli.domain.documents import Json, labels, parts
+from nucleo_cli.domain.documents import Json, labels, part, parts
 from nucleo_cli.domain.edge import Certificate
 from nucleo_cli.domain.events import Notice, PhaseEnded, StepEnded, Warned, Work
 from nucleo_cli.domain.labels import of_app
@@ -35,6 +35,7 @@ from nucleo_cli.workflows.answer import first_answer
 from nucleo_cli.workflows.build import step_documents
 from nucleo_cli.workflows.certificates import certificates, named, sign_missing
 from nucleo_cli.workflows.certificates import collect as collect_certificates
+from nucleo_cli.workflows.dns import Publication, prepare, publish
 from nucleo_cli.workflows.drops import check_drops
 from nucleo_cli.workflows.edge import with_edge
 from nucleo_cli.workflows.history import History, is_healthy, mark_healthy, read_history, recover
@@ -116,33 +117,51 @@ def _deploy(tools: "Tools", app: App, wish: Wish) -> Work[Deployed]:
     with (yield from acquire(tools.cluster, app.target, wait=wish.wait_lock)) as lease:
         yield from sign_missing(tools.cluster, app.target, intent.certificates)
         history = recover(tools.cluster, read_history(tools.cluster, app.target))
-        deployments = _deployments(tools, app)
-        current = _unchanged(intent, history, deployments)
+        records = _records(tools, intent, history)
         work = Change(tools, app.target, lease, history, wish.timeout)
-        where = url(app, intent.settings)
-        rules_are_there = current is None or _rules_are_there(tools, current)
-        if current is not None and rules_are_there and all(is_complete(each) for each in deployments):
-            if not is_healthy(current):
-                mark_healthy(tools.cluster, app.target, current.version)
-            yield check.end("nothing changed", skipped=True)
-            for process, count in _live(deployments).items():
-                if not count:
-                    yield Warned(f"{process} is scaled to 0: nothing serves", f"nucleo scale {process}=1 starts it")
-            return Deployed(app, current, where, changed=False)
-        yield check.end(_summary(intent))
-        if current is not None and not rules_are_there:
-            gone = f"the network rules of release {current.version} are gone from the cluster"
-            yield Notice(f"{gone}: releasing them again")
-        elif current is not None:
-            seen = "is not whole just now" if is_healthy(current) else "was not seen healthy yet"
-            yield Notice(f"release {current.version} {seen}: watching it")
-            return Deployed(app, (yield from resume(work, current)), where, changed=True)
-        if not wish.accept_drops:
-            yield from check_drops(tools.cluster, app, intent.settings, history.current)
-        revision = yield from _release(work, intent, wish, _live(deployments))
-        if where and history.current is None:
-            yield from first_answer(where)
-        return Deployed(app, revision, where, changed=True)
+        done = yield from _bring(work, intent, wish, check)
+        if records:
+            yield from publish(tools.cluster, app.target, records)
+        return done
+
+
+def _bring(work: Change, intent: _Intent, wish: Wish, check: Phase) -> Work[Deployed]:
+    """What is to be done about the release: nothing, to watch the one that is there, or a new one."""
+    tools, app, history = work.tools, intent.app, work.history
+    deployments = _deployments(tools, app)
+    current = _unchanged(intent, history, deployments)
+    where = url(app, intent.settings)
+    rules_are_there = current is None or _rules_are_there(tools, current)
+    if current is not None and rules_are_there and all(is_complete(each) for each in deployments):
+        if not is_healthy(current):
+            mark_healthy(tools.cluster, app.target, current.version)
+        yield check.end("nothing changed", skipped=True)
+        for process, count in _live(deployments).items():
+            if not count:
+                yield Warned(f"{process} is scaled to 0: nothing serves", f"nucleo scale {process}=1 starts it")
+        return Deployed(app, current, where, changed=False)
+    yield check.end(_summary(intent))
+    if current is not None and not rules_are_there:
+        gone = f"the network rules of release {current.version} are gone from the cluster"
+        yield Notice(f"{gone}: releasing them again")
+    elif current is not None:
+        seen = "is not whole just now" if is_healthy(current) else "was not seen healthy yet"
+        yield Notice(f"release {current.version} {seen}: watching it")
+        return Deployed(app, (yield from resume(work, current)), where, changed=True)
+    if not wish.accept_drops:
+        yield from check_drops(tools.cluster, app, intent.settings, history.current)
+    revision = yield from _release(work, intent, wish, _live(deployments))
+    if where and history.current is None:
+        yield from first_answer(where)
+    return Deployed(app, revision, where, changed=True)
+
+
+def _records(tools: "Tools", intent: _Intent, history: History) -> Publication | None:
+    """The records to write; an app that has no domains and had none is no business of DNS."""
+    had = history.current is not None and len(part(history.current.values, "routes").get("hosts") or ()) > 1
+    if not intent.app.domains and not had:
+        return None
+    return prepare(tools.cluster, intent.app, intent.settings)
 
 
 def _intend(tools: "Tools", app: App) -> _Intent:

@@ -9,10 +9,12 @@ from nucleo_cli.domain.documents import Json, labels
 from nucleo_cli.domain.events import Work
 from nucleo_cli.domain.labels import of_app
 from nucleo_cli.errors import NotAllowed, NotFound
+from nucleo_cli.workflows.dns import published, withdraw
 from nucleo_cli.workflows.history import forget_gone, read_history
 from nucleo_cli.workflows.lease import acquire
 from nucleo_cli.workflows.phases import Phase
 from nucleo_cli.workflows.secrets import delete_secret
+from nucleo_cli.workflows.settings import read_settings
 
 if TYPE_CHECKING:
     from nucleo_cli.adapters.kubernetes import Cluster
@@ -49,6 +51,8 @@ def destroy(tools: "Tools", target: Target) -> Work[dict[str, Any]]:
             return {"app": target.app, "namespace": target.namespace, "namespace_removed": True}
         raise NotFound(f'no app "{target.app}" in namespace "{target.namespace}"', "nucleo apps lists what is there")
     with (yield from acquire(tools.cluster, target)):
+        if published(tools.cluster, target) is not None:
+            yield from withdraw(tools.cluster, target, read_settings(tools.cluster))
         if forget_gone(tools.cluster, read_history(tools.cluster, target)).revisions:
             tools.helm().uninstall(target.app, target.namespace)
         for secret in _secrets(tools.cluster, target):
@@ -59,7 +63,9 @@ def destroy(tools: "Tools", target: Target) -> Work[dict[str, Any]]:
 
 
 def _exists(cluster: "Cluster", target: Target) -> bool:
-    return bool(read_history(cluster, target).revisions or _secrets(cluster, target))
+    return bool(
+        read_history(cluster, target).revisions or _secrets(cluster, target) or published(cluster, target) is not None
+    )
 
 
 def _secrets(cluster: "Cluster", target: Target) -> list[str]:

@@ -4,10 +4,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from nucleo_cli.adapters.kubernetes import path
+from nucleo_cli.charts.edge.endpoint import API as ENDPOINT
 from nucleo_cli.domain.app import App
-from nucleo_cli.domain.documents import Json, part
+from nucleo_cli.domain.documents import Json, part, parts
 from nucleo_cli.domain.settings import Controller, Listeners, Settings
 from nucleo_cli.errors import NotAllowed, NotFound
+from nucleo_cli.workflows.settings import served
 from nucleo_cli.workflows.urls import GATEWAY, INGRESS
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ def with_edge(cluster: "Cluster", settings: Settings, app: App) -> Settings:
     """
     if not app.domains or settings.routes == "none":
         return settings
-    return _gateway(cluster, settings) if settings.routes == "gateway" else _ingress(cluster, settings)
+    found = _gateway(cluster, settings) if settings.routes == "gateway" else _ingress(cluster, settings)
+    return replace(found, endpoints=settings.dns == "external-dns" and ENDPOINT in served(cluster))
 
 
 def _gateway(cluster: "Cluster", settings: Settings) -> Settings:
@@ -48,7 +51,9 @@ def _gateway(cluster: "Cluster", settings: Settings) -> Settings:
     wanted = str(part(gateway, "spec").get("gatewayClassName", ""))
     controller = _controller(cluster, path(GATEWAY, "gatewayclasses", None, wanted), "controllerName")
     heard = _listeners(gateway, controller)
-    return replace(settings, controller=controller, listeners=heard, gateway_class=wanted)
+    said = [str(each.get("value")) for each in parts(gateway, "status", "addresses")]
+    addresses = settings.edge_addresses or tuple(said)
+    return replace(settings, controller=controller, listeners=heard, gateway_class=wanted, edge_addresses=addresses)
 
 
 def _listeners(gateway: Json, controller: Controller) -> Listeners:

@@ -37,7 +37,7 @@ class Staged:
 
 def read_secret(cluster: "Cluster", target: Target, name: str) -> dict[str, str]:
     """The values of the Secret `name`; empty for no name. NotFound when a release names one that is gone."""
-    return _decoded(cluster.get(_path(target, name))) if name else {}
+    return decoded(cluster.get(_path(target, name))) if name else {}
 
 
 def write_secret(cluster: "Cluster", target: Target, secrets: Mapping[str, str]) -> SecretValues:
@@ -76,7 +76,7 @@ def delete_secret(cluster: "Cluster", target: Target, name: str) -> None:
 def read_staged(cluster: "Cluster", target: Target) -> Staged | None:
     """What was set before the first deploy, if anything."""
     try:
-        found = _decoded(cluster.get(_path(target, _staged_name(target))))
+        found = decoded(cluster.get(_path(target, _staged_name(target))))
     except NotFound:
         return None
     return Staged(_with_prefix(found, _CONFIG_PREFIX), _with_prefix(found, _SECRET_PREFIX))
@@ -111,7 +111,8 @@ def _body(target: Target, name: str, kind: str, content: Mapping[str, str]) -> J
     return {"metadata": {"name": name, "labels": labels}, "type": "Opaque", "data": data}
 
 
-def _decoded(secret: Json) -> dict[str, str]:
+def decoded(secret: Json) -> dict[str, str]:
+    """The values of a Secret."""
     return {key: base64.b64decode(value).decode() for key, value in part(secret, "data").items()}
 
 
